@@ -1,0 +1,1 @@
+"""What every service may use: `contracts` cross borders, `kit` is technical."""

@@ -1,0 +1,35 @@
+"""`notifier.events.v1`: what was told to whom. Ids and facts, no addresses."""
+
+from typing import Literal
+from uuid import UUID
+
+from shared.contracts.events import Event, decoder
+
+
+class NotificationSent(Event):
+    """A mail server took responsibility for a notification."""
+
+    type: Literal["notification.sent.v1"] = "notification.sent.v1"
+    notification_id: UUID
+    kind: str
+    lead_id: int | None = None
+    member_id: int
+
+
+class NotificationFailed(Event):
+    """A notification will not be sent by itself any more.
+
+    `is_ambiguous`: the connection died after the data, so that the mail may have arrived.
+    """
+
+    type: Literal["notification.failed.v1"] = "notification.failed.v1"
+    notification_id: UUID
+    kind: str
+    lead_id: int | None = None
+    member_id: int
+    reason: str
+    is_ambiguous: bool = False
+
+
+AnyNotificationEvent = NotificationSent | NotificationFailed
+decode_notification = decoder(NotificationSent, NotificationFailed)
