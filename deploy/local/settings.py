@@ -1,0 +1,44 @@
+"""What can be set for the embedded stack, all by the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from deploy.local.errors import LaunchError
+from deploy.local.places import ROOT
+from deploy.local.ports import Ports
+from deploy.local.servers import KAFKA, POSTGRES, VALKEY
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """Where the data is, which ports are ours, and which servers are somebody else's."""
+
+    data: Path
+    ports: Ports
+    smtp_port: int
+    given: dict[str, str]
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the environment; raises `LaunchError` for a value that is no port."""
+
+        def port(name: str, default: int) -> int:
+            text = environment.get(name) or str(default)
+            if not text.isdecimal() or not 0 < int(text) < 65536:
+                raise LaunchError(f"{name} is {text!r}, which is no port: 1 to 65535.")
+            return int(text)
+
+        defaults = Ports()
+        return cls(
+            data=ROOT / (environment.get("LEADLINE_DATA") or ".leadline"),
+            ports=Ports(
+                postgres=port("LEADLINE_POSTGRES_PORT", defaults.postgres),
+                valkey=port("LEADLINE_VALKEY_PORT", defaults.valkey),
+                kafka=port("LEADLINE_KAFKA_PORT", defaults.kafka),
+            ),
+            smtp_port=port("LEADLINE_SMTP_PORT", 18025),
+            given={name: environment[name] for name in (POSTGRES, VALKEY, KAFKA) if environment.get(name)},
+        )
