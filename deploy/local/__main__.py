@@ -13,23 +13,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     commands = parser.add_subparsers(dest="command")
     servers = commands.add_parser("servers", help="run PostgreSQL, Valkey and Kafka only")
-    servers.add_argument("--free-ports", action="store_true", help="ports that nobody uses now")
-    servers.add_argument("--with-parent", action="store_true", help="end when the parent ends")
-    servers.add_argument("--no-fsync", action="store_true", help="for data that may be lost")
+    servers.add_argument(
+        "--temporary", action="store_true", help="free ports, no fsync, and the data is removed at the end"
+    )
+    servers.add_argument("--with-parent", type=int, metavar="PID", help="end when that parent ends")
     arguments = parser.parse_args()
     try:
         settings = LocalSettings.read()
         if arguments.command == "servers":
             from deploy.local.only_servers import run_servers
 
-            asyncio.run(
-                run_servers(
-                    settings,
-                    free_ports=arguments.free_ports,
-                    with_parent=arguments.with_parent,
-                    durable=not arguments.no_fsync,
-                )
-            )
+            asyncio.run(run_servers(settings, temporary=arguments.temporary, parent=arguments.with_parent))
         else:
             from deploy.local.launcher import run_everything
 

@@ -1,0 +1,1 @@
+"""Leadline's tests: on the real servers, through public doors where that is possible."""

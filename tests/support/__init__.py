@@ -1,0 +1,1 @@
+"""What the tests stand on: the servers, databases of their own, waiting with a deadline."""
