@@ -71,6 +71,12 @@ ALL = (
 )
 
 
+def published_by(service: str) -> tuple[Topic, ...]:
+    """The topics that a service writes through its outbox: its own, its dead letters, and answers to operators."""
+    own = tuple(topic for topic in ALL if topic.producer == service)
+    return (*own, *(topic for topic in dead_letter_topics() if topic.producer == service), OPS_RESULTS)
+
+
 def dead_letter_topics() -> tuple[Topic, ...]:
     """One topic for each consumer group of each topic."""
     return tuple(
@@ -80,7 +86,8 @@ def dead_letter_topics() -> tuple[Topic, ...]:
             producer=group,
             consumers=(),
             partitions=1,
-            retention=timedelta(days=30),
+            # A copy must not outlive the personal data of its source.
+            retention=topic.retention or timedelta(days=30),
         )
         for topic in ALL
         for group in topic.consumers

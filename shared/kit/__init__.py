@@ -1,0 +1,1 @@
+"""Technical parts that every service is made of. Nothing in here has ever heard of a lead."""

@@ -1,0 +1,145 @@
+"""Kafka: topics made from their declaration, and questions about offsets. Consuming is in `consumer`."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from faststream.kafka import KafkaBroker
+
+from shared.contracts.topics import ALL, Topic, dead_letter_topics
+from shared.kit.logging import get_logger
+
+log = get_logger()
+
+
+def group_id(service: str, topic: Topic) -> str:
+    """The consumer group that reads a topic for a service.
+
+    One group per topic: members of a group with different subscriptions would rebalance each other for nothing.
+    """
+    return f"{service}.{topic.name}"
+
+
+def build_broker(bootstrap_servers: str, service: str) -> KafkaBroker:
+    """FastStream's broker for a service's subscribers; bodies stay bytes, since decoding is the consumer's."""
+    return KafkaBroker(
+        bootstrap_servers.split(","),
+        client_id=f"leadline-{service}",
+        apply_types=False,
+        allow_auto_create_topics=False,
+        logger=None,
+    )
+
+
+def build_producer(bootstrap_servers: str, service: str) -> AIOKafkaProducer:
+    """A producer that keeps the order of each partition and never writes a record twice on its own retries."""
+    return AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        client_id=f"leadline-{service}",
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=262_144,
+        compression_type="lz4",
+        request_timeout_ms=15_000,
+    )
+
+
+class Broker:
+    """Administrative questions to a Kafka cluster, each on a connection of its own. Raises `KafkaError` when it is away."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._bootstrap_servers = bootstrap_servers
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap_servers, request_timeout_ms=10_000)
+        await admin.start()
+        try:
+            yield admin
+        finally:
+            await admin.close()
+
+    @asynccontextmanager
+    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    async def ping(self) -> None:
+        """Raise within 3 s when no broker answers."""
+        async with asyncio.timeout(3), self._admin():
+            return
+
+    async def cluster_id(self) -> str:
+        """The id that a cluster got when its storage was formatted; another id means that its log is another."""
+        async with self._admin() as admin:
+            return str((await admin.describe_cluster())["cluster_id"])
+
+    async def ensure_topics(self, topics: Iterable[Topic] = (), replication: int = 1) -> list[str]:
+        """Create those declared topics that do not exist, all by default, and return their names."""
+        wanted = {topic.name: topic for topic in (topics or (*ALL, *dead_letter_topics()))}
+        async with self._admin() as admin:
+            missing = sorted(set(wanted) - set(await admin.list_topics()))
+            if not missing:
+                return []
+            replication = min(replication, len((await admin.describe_cluster())["brokers"]))
+            answer = await admin.create_topics([_new_topic(wanted[name], replication) for name in missing])
+        for name, code, *_ in answer.topic_errors:
+            error = for_code(code)
+            # Two services may find the same topic missing at the same moment.
+            if code and error is not TopicAlreadyExistsError:
+                raise error(f"topic {name} could not be created")
+        return missing
+
+    async def end_offsets(self, topic: str) -> dict[int, int]:
+        """The offset that the next record of each partition will get; empty when the topic does not exist."""
+        async with self._consumer() as consumer:
+            return await _end_offsets(consumer, topic)
+
+    async def committed(self, group: str, topic: str) -> dict[int, int]:
+        """For each partition the offset that the group reads next; partitions never committed are left out."""
+        async with self._admin() as admin:
+            offsets = await admin.list_consumer_group_offsets(group)
+        return {at.partition: meta.offset for at, meta in offsets.items() if at.topic == topic and meta.offset >= 0}
+
+    async def lag(self, group: str, topic: str) -> int:
+        """How many records the group has not committed yet."""
+        committed = await self.committed(group, topic)
+        ends = await self.end_offsets(topic)
+        return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
+
+
+async def _end_offsets(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]:
+    # Unlike partitions_for_topic(), which only looks at the topics it already knows, this asks the broker.
+    if topic not in await consumer.topics():
+        return {}
+    consumer.assign([TopicPartition(topic, 0)])
+    partitions = consumer.partitions_for_topic(topic) or set()
+    ends = await consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
+    return {at.partition: end for at, end in ends.items()}
+
+
+def _new_topic(topic: Topic, replication: int) -> NewTopic:
+    retention = -1 if topic.retention is None else int(topic.retention.total_seconds() * 1000)
+    return NewTopic(
+        name=topic.name,
+        num_partitions=topic.partitions,
+        replication_factor=replication,
+        topic_configs={
+            "cleanup.policy": "compact" if topic.is_compacted else "delete",
+            "retention.ms": str(retention),
+            "min.insync.replicas": str(max(1, replication - 1)),
+        },
+    )
+
+
+def is_broker_error(error: BaseException) -> bool:
+    """Whether Kafka is away or busy, so that waiting is the answer."""
+    return isinstance(error, (KafkaError, ConnectionError, TimeoutError))

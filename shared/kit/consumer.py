@@ -1,0 +1,259 @@
+"""Consuming: a batch is one transaction, its offsets are committed after it, a bad record is put aside alone.
+
+Built on FastStream's batch subscriber, of which only fetching and rebalancing are used: decoding, retrying and
+committing are here, because a record that FastStream's own machinery fails on would be skipped.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+from pydantic import ValidationError
+
+from shared.contracts.events import Event
+from shared.contracts.topics import Topic
+from shared.kit import dead_letters, metrics
+from shared.kit.broker import group_id
+from shared.kit.database import Connection, Database, is_conflict, is_transient
+from shared.kit.logging import describe, get_logger
+from shared.kit.loops import Backoff
+from shared.kit.records import Received, Record, from_kafka
+
+log = get_logger()
+
+E = TypeVar("E", bound=Event)
+Decode = Callable[[str, bytes], E | None]
+Handle = Callable[[Connection, Sequence[Received[E]]], Awaitable[None]]
+
+ATTEMPTS = 3
+_DRAIN = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class GroupSettings:
+    """How a consumer group behaves.
+
+    `instance` names this process for static membership: after a restart it takes its partitions back at once.
+    `session_timeout` decides how long a killed process keeps them. `max_records` bounds a batch, and with it how
+    long a transaction may hold its locks.
+    """
+
+    instance: str | None = None
+    session_timeout: timedelta = timedelta(seconds=10)
+    max_records: int = 300
+    poll: timedelta = timedelta(milliseconds=10)
+
+
+class Consumer(Generic[E]):
+    """Reads one topic for one service.
+
+    `handle` gets a transaction and the decoded records of one fetch, in the order of each partition, and must be
+    idempotent: after a crash, a rebalance or a commit whose answer was lost it gets the same records again. While
+    a server is away it is called again and again, and nothing overtakes. When it raises anything else the batch
+    is halved until the record at fault stands alone, which becomes a dead letter after `ATTEMPTS` tries.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        topic: Topic,
+        decode: Decode[E],
+        handle: Handle[E],
+        database: Database,
+        group: GroupSettings = GroupSettings(),
+    ) -> None:
+        self.name = group_id(service, topic)
+        self.topic = topic
+        self._service = service
+        self._decode = decode
+        self._handle = handle
+        self._database = database
+        self._group = group
+        self._busy = asyncio.Lock()
+        self._limit = dead_letters.Limit()
+        self._subscriber: Any = None
+
+    def subscribe(self, broker: KafkaBroker) -> None:
+        """Register with a broker that has not been started yet."""
+        session = int(self._group.session_timeout.total_seconds() * 1000)
+        self._subscriber = broker.subscriber(
+            self.topic.name,
+            batch=True,
+            group_id=self.name,
+            group_instance_id=self._group.instance and f"{self.name}.{self._group.instance}",
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            max_records=self._group.max_records,
+            batch_timeout_ms=int(self._group.poll.total_seconds() * 1000),
+            session_timeout_ms=session,
+            heartbeat_interval_ms=session // 5,
+            listener=_Drain(self._busy),
+            parser=self._parse,
+            decoder=_undecoded,
+            no_reply=True,
+        )
+        self._subscriber(self._on_batch)
+
+    async def _parse(self, raw: Any) -> KafkaAckableMessage:
+        # FastStream's own parser decodes headers and would skip a record whose headers are not UTF-8.
+        return KafkaAckableMessage(body=b"", raw_message=raw, consumer=self._subscriber.consumer)
+
+    async def _on_batch(self, raw: Sequence[Any]) -> None:
+        async with self._busy:
+            await self.process([from_kafka(record) for record in raw])
+            await self._commit(raw)
+
+    async def _commit(self, raw: Sequence[Any]) -> None:
+        offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in raw}
+        try:
+            await self._subscriber.consumer.commit(offsets)
+        except (KafkaError, AssertionError, ValueError, AttributeError) as error:
+            # The partitions moved on, or the broker is away: whoever reads the records again finds them claimed.
+            log.info("offsets not committed", consumer=self.name, error=type(error).__name__)
+
+    async def process(self, records: Sequence[Record]) -> None:
+        """Give every record its effect, or put it aside; returns only when each has one of both durably."""
+        await self._wait_while_stopped()
+        started = perf_counter()
+        good: list[Received[E]] = []
+        for record in records:
+            try:
+                event = self._decode(record.type, record.body)
+            except (ValidationError, ValueError, RecursionError) as error:
+                await self._put_aside(record, error, attempts=1)
+                continue
+            if event is None:
+                metrics.records_skipped.labels(self.name).inc()
+            else:
+                good.append(Received(record, event))
+        await self._apply(good)
+        self._limit.count_records(len(records))
+        metrics.records_consumed.labels(self.name).inc(len(records))
+        metrics.batch_seconds.labels(self.name).observe(perf_counter() - started)
+
+    async def _apply(self, batch: Sequence[Received[E]]) -> None:
+        if not batch:
+            return
+        error = await self._attempt(batch)
+        if error is None:
+            return
+        if len(batch) > 1:
+            metrics.batch_retries.labels(self.name, "halved").inc()
+            middle = len(batch) // 2
+            await self._apply(batch[:middle])
+            await self._apply(batch[middle:])
+            return
+        for _ in range(ATTEMPTS - 1):
+            if (error := await self._attempt(batch)) is None:
+                return
+        await self._put_aside(batch[0].record, error, attempts=ATTEMPTS)
+
+    async def _attempt(self, batch: Sequence[Received[E]]) -> Exception | None:
+        """Run the handler in a transaction until it commits; return the error when it is the records' own."""
+        backoff = Backoff(shortest=timedelta(milliseconds=20))
+        waiting = False
+        while True:
+            try:
+                async with self._database.transaction() as connection:
+                    await self._handle(connection, batch)
+            except Exception as error:
+                if not (is_transient(error) or is_conflict(error)):
+                    return error
+                cause = "conflict" if is_conflict(error) else "transient"
+                metrics.batch_retries.labels(self.name, cause).inc()
+                if not waiting and cause == "transient":
+                    waiting = True
+                    log.warning("consumer waits", consumer=self.name, error=describe(error))
+                await backoff.wait()
+            else:
+                if waiting:
+                    log.info("consumer goes on", consumer=self.name)
+                return None
+
+    async def _put_aside(self, record: Record, error: Exception, attempts: int) -> None:
+        log.error(
+            "record put aside",
+            consumer=self.name,
+            partition=record.partition,
+            offset=record.offset,
+            type=record.type,
+            error=describe(error),
+        )
+        backoff = Backoff()
+        while True:
+            try:
+                async with self._database.transaction() as connection:
+                    topic = self.topic.dead_letters(self._service)
+                    await dead_letters.put(connection, self.name, topic, record, describe(error), attempts)
+                    break
+            except Exception as failure:
+                if not (is_transient(failure) or is_conflict(failure)):
+                    raise
+                await backoff.wait()
+        metrics.dead_letters.labels(self.name).inc()
+        if self._limit.count_dead_letter():
+            await self._stop()
+
+    async def _stop(self) -> None:
+        reason = f"over {dead_letters.PER_MINUTE} dead letters within a minute or {dead_letters.PER_RECORDS} records"
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "INSERT INTO consumer_stops (consumer, reason) VALUES ($1, $2) ON CONFLICT DO NOTHING", self.name, reason
+            )
+        log.critical("consumer stopped: resume it with `leadline ops resume`", consumer=self.name, reason=reason)
+        self._limit.reset()
+        await self._wait_while_stopped()
+
+    async def _wait_while_stopped(self) -> None:
+        backoff = Backoff()
+        while await self._is_stopped():
+            metrics.consumer_stopped.labels(self.name).set(1)
+            await backoff.wait()
+        metrics.consumer_stopped.labels(self.name).set(0)
+
+    async def _is_stopped(self) -> bool:
+        try:
+            async with self._database.connection() as connection:
+                query = "SELECT EXISTS (SELECT 1 FROM consumer_stops WHERE consumer = $1)"
+                return bool(await connection.fetchval(query, self.name))
+        except Exception as error:
+            if is_transient(error):
+                return True
+            raise
+
+    async def replay(self, connection: Connection, record: Record) -> None:
+        """Run the handler on a dead letter in the caller's transaction; raises what the handler raises."""
+        event = self._decode(record.type, record.body)
+        if event is not None:
+            await self._handle(connection, [Received(record, event)])
+
+
+class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Lets the batch in hand commit before its partitions go to somebody else, for a bounded time."""
+
+    def __init__(self, busy: asyncio.Lock) -> None:
+        self._busy = busy
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        """Wait for the batch in hand."""
+        try:
+            async with asyncio.timeout(_DRAIN.total_seconds()), self._busy:
+                return
+        except TimeoutError:
+            log.warning("partitions revoked while a batch waits; its records will be read again")
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Nothing to prepare: positions come from the group's commits."""
+
+
+async def _undecoded(message: KafkaAckableMessage) -> Any:
+    return message.raw_message

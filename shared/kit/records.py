@@ -1,0 +1,46 @@
+"""A Kafka record as consumers see it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from shared.contracts.events import EVENT_TYPE_HEADER, Event
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record with its origin; `body` is never interpreted here, and headers that are not UTF-8 are replaced."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    type: str
+    headers: dict[str, str]
+    body: bytes
+    produced_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[E]):
+    """A record together with the event that it holds."""
+
+    record: Record
+    event: E
+
+
+def from_kafka(raw: Any) -> Record:
+    """Read aiokafka's ConsumerRecord; raises nothing, whatever the bytes are."""
+    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in raw.headers}
+    return Record(
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        key=raw.key,
+        type=headers.get(EVENT_TYPE_HEADER, ""),
+        headers=headers,
+        body=raw.value or b"",
+        produced_at=datetime.fromtimestamp(max(raw.timestamp, 0) / 1000, UTC),
+    )

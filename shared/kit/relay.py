@@ -1,0 +1,293 @@
+"""Publishing: rows that wait in the database reach Kafka in order, also after a broker that lost its log.
+
+One relay per service is active, by an advisory lock on a connection of its own; the same connection marks what
+was published, so a relay that lost its lock cannot mark. Rows are chosen by being unsent, never by an id above
+the last one: a transaction that commits late would be skipped.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import RecordMetadata
+
+from shared.contracts.events import EVENT_TYPE_HEADER, PARTITION_KEY_HEADER
+from shared.contracts.topics import Topic
+from shared.kit import metrics
+from shared.kit.broker import Broker, build_producer
+from shared.kit.database import Connection, Database, affected
+from shared.kit.logging import get_logger
+from shared.kit.signals import Signal
+
+log = get_logger()
+
+BATCH = 1000
+_POLL = timedelta(milliseconds=50)
+_STANDBY = timedelta(seconds=1)
+_CHECK_LOG_SECONDS = 30.0
+_GAUGES_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A row that waits to be published; `id` is the source's own."""
+
+    id: int
+    topic: str
+    key: str
+    type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the broker put a row."""
+
+    id: int
+    topic: str
+    partition: int
+    offset: int
+
+
+class RelaySource(Protocol):
+    """Where rows wait. All calls come on the relay's own connection."""
+
+    name: str
+    topics: Sequence[Topic]
+    written: Signal
+
+    async def fetch(self, connection: Connection, limit: int) -> Sequence[Outgoing]:
+        """The oldest rows that are not published, in order; may settle those that need no publishing by itself."""
+        ...
+
+    async def mark(self, connection: Connection, published: Sequence[Published]) -> None:
+        """Note in the caller's transaction that these rows are published."""
+        ...
+
+    async def unsend(self, connection: Connection, topic: Topic) -> int:
+        """Make the rows of a topic wait again that the broker lost; returns how many."""
+        ...
+
+    async def backlog(self, connection: Connection) -> tuple[int, datetime | None]:
+        """How many rows wait, and since when the oldest one does."""
+        ...
+
+
+class Relay:
+    """A loop that publishes what waits in a source."""
+
+    def __init__(self, *, source: RelaySource, database: Database, bootstrap_servers: str, service: str) -> None:
+        self.name = f"relay {source.name}"
+        self._source = source
+        self._database = database
+        self._bootstrap_servers = bootstrap_servers
+        self._broker = Broker(bootstrap_servers)
+        self._service = service
+        self._topics = {topic.name: topic for topic in source.topics}
+        self._connection: Connection | None = None
+        self._producer: AIOKafkaProducer | None = None
+        self._positions: dict[tuple[str, int], int] = {}
+        self._cluster_id = ""
+        self._check_at = 0.0
+        self._gauges_at = 0.0
+
+    async def tick(self) -> timedelta:
+        """Publish the next rows, or wait for some; raises when a server is away, and then starts afresh."""
+        try:
+            if self._connection is None and not await self._lead():
+                return _STANDBY
+            return await self._publish_next()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Give up the lock and the producer; what was not acknowledged stays unsent."""
+        connection, self._connection = self._connection, None
+        producer, self._producer = self._producer, None
+        if connection is not None:
+            connection.terminate()
+        if producer is not None:
+            # stop() waits for the broker to take what is in flight, which a dead broker never does.
+            try:
+                async with asyncio.timeout(2):
+                    await producer.stop()
+            except TimeoutError:
+                log.info("producer abandoned", relay=self.name)
+
+    async def _lead(self) -> bool:
+        connection = await self._database.dedicated()
+        if not await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", self.name):
+            await connection.close()
+            return False
+        self._connection = connection
+        self._check_at = 0.0
+        return True
+
+    async def _publish_next(self) -> timedelta:
+        connection = self._connection
+        assert connection is not None
+        if time.monotonic() >= self._check_at:
+            await self._check_log(connection)
+        await self._update_gauges(connection)
+        rows = await self._source.fetch(connection, BATCH)
+        if not rows:
+            await self._source.written.wait(_POLL)
+            return timedelta(0)
+        await self._mark(connection, *await self._send(rows))
+        return timedelta(0)
+
+    async def _send(self, rows: Sequence[Outgoing]) -> tuple[list[Published], BaseException | None]:
+        """Publish rows in order; what the broker acknowledged, and the first failure."""
+        if self._producer is None:
+            self._producer = build_producer(self._bootstrap_servers, self._service)
+            await self._producer.start()
+        futures: list[asyncio.Future[RecordMetadata]] = []
+        failure: BaseException | None = None
+        try:
+            for row in rows:
+                key = row.key.encode()
+                headers = [(EVENT_TYPE_HEADER, row.type.encode()), (PARTITION_KEY_HEADER, key)]
+                futures.append(await self._producer.send(row.topic, row.body, key=key, headers=headers))
+        except Exception as error:
+            failure = error
+        answers = await asyncio.gather(*futures, return_exceptions=True)
+        published = []
+        for row, answer in zip(rows, answers, strict=False):
+            if isinstance(answer, BaseException):
+                failure = failure or answer
+            else:
+                published.append(Published(row.id, row.topic, answer.partition, answer.offset))
+        return published, failure
+
+    async def _mark(
+        self, connection: Connection, published: Sequence[Published], failure: BaseException | None
+    ) -> None:
+        highest: dict[tuple[str, int], int] = {}
+        lost: set[str] = set()
+        for row in published:
+            at = (row.topic, row.partition)
+            if row.offset <= self._positions.get(at, -1):
+                lost.add(row.topic)
+            highest[at] = max(row.offset, highest.get(at, -1))
+        if lost:
+            await self._publish_again(connection, lost, "an acknowledgement below an earlier one")
+            return
+        async with connection.transaction():
+            await self._source.mark(connection, published)
+            await self._save_positions(connection, highest)
+        self._positions.update(highest)
+        for row in published:
+            metrics.relay_published.labels(row.topic).inc()
+        if failure is not None:
+            raise failure
+
+    async def _save_positions(self, connection: Connection, highest: dict[tuple[str, int], int]) -> None:
+        await connection.execute(
+            """
+            INSERT INTO relay_positions (topic, partition, cluster_id, last_offset)
+            SELECT topic, partition, $4, last_offset
+            FROM unnest($1::text[], $2::int[], $3::bigint[]) AS row (topic, partition, last_offset)
+            ON CONFLICT (topic, partition) DO UPDATE
+            SET cluster_id = excluded.cluster_id, last_offset = excluded.last_offset
+            """,
+            [topic for topic, _ in highest],
+            [partition for _, partition in highest],
+            list(highest.values()),
+            self._cluster_id,
+        )
+
+    async def _check_log(self, connection: Connection) -> None:
+        """Create missing topics, and compare the broker's log with what it acknowledged before."""
+        created = await self._broker.ensure_topics(self._topics.values())
+        if created:
+            log.info("topics created", topics=created)
+        self._cluster_id = await self._broker.cluster_id()
+        rows = await connection.fetch(
+            "SELECT topic, partition, cluster_id, last_offset FROM relay_positions WHERE topic = ANY($1)",
+            list(self._topics),
+        )
+        self._positions = {(row["topic"], row["partition"]): row["last_offset"] for row in rows}
+        lost = {row["topic"] for row in rows if row["cluster_id"] != self._cluster_id}
+        for topic in {row["topic"] for row in rows} - lost:
+            ends = await self._broker.end_offsets(topic)
+            if any(ends.get(at, 0) <= last for (name, at), last in self._positions.items() if name == topic):
+                lost.add(topic)
+        if lost:
+            await self._publish_again(connection, lost, "its log ends below what it acknowledged")
+        self._check_at = time.monotonic() + _CHECK_LOG_SECONDS
+
+    async def _publish_again(self, connection: Connection, lost: set[str], why: str) -> None:
+        for name in sorted(lost):
+            async with connection.transaction():
+                rows = await self._source.unsend(connection, self._topics[name])
+                await connection.execute("DELETE FROM relay_positions WHERE topic = $1", name)
+            metrics.relay_republished.labels(name).inc(rows)
+            log.error("the broker lost its log: publishing again", topic=name, rows=rows, why=why)
+        self._positions = {at: last for at, last in self._positions.items() if at[0] not in lost}
+
+    async def _update_gauges(self, connection: Connection) -> None:
+        if time.monotonic() < self._gauges_at:
+            return
+        unsent, oldest = await self._source.backlog(connection)
+        age = (datetime.now(oldest.tzinfo) - oldest).total_seconds() if oldest else 0.0
+        metrics.relay_unsent.labels(self._source.name).set(unsent)
+        metrics.relay_oldest.labels(self._source.name).set(age)
+        self._gauges_at = time.monotonic() + _GAUGES_SECONDS
+
+
+class OutboxSource:
+    """The outbox table as a relay's source."""
+
+    name = "outbox"
+
+    def __init__(self, topics: Sequence[Topic], written: Signal) -> None:
+        self.topics = topics
+        self.written = written
+
+    async def fetch(self, connection: Connection, limit: int) -> Sequence[Outgoing]:
+        """The unsent rows with the lowest ids."""
+        rows = await connection.fetch(
+            "SELECT id, topic, key, type, body FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT $1", limit
+        )
+        return [Outgoing(row["id"], row["topic"], row["key"], row["type"], row["body"]) for row in rows]
+
+    async def mark(self, connection: Connection, published: Sequence[Published]) -> None:
+        """Stamp rows as published."""
+        await connection.execute(
+            "UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])", [row.id for row in published]
+        )
+
+    async def unsend(self, connection: Connection, topic: Topic) -> int:
+        """Make every kept row of the topic wait again."""
+        return affected(
+            await connection.execute(
+                "UPDATE outbox SET published_at = NULL WHERE topic = $1 AND published_at IS NOT NULL", topic.name
+            )
+        )
+
+    async def backlog(self, connection: Connection) -> tuple[int, datetime | None]:
+        """The number of unsent rows and the time of the first."""
+        row = await connection.fetchrow("SELECT count(*), min(created_at) FROM outbox WHERE published_at IS NULL")
+        assert row is not None
+        return row[0], row[1]
+
+    async def prune(self, connection: Connection) -> int:
+        """Delete published rows that their topic has dropped too; of a compacted topic all but the last of a key."""
+        removed = 0
+        for topic in self.topics:
+            if topic.retention is None:
+                query = """
+                    DELETE FROM outbox AS old WHERE topic = $1 AND published_at IS NOT NULL AND EXISTS (
+                        SELECT 1 FROM outbox AS newer
+                        WHERE newer.topic = $1 AND newer.key = old.key AND newer.id > old.id
+                    )"""
+                removed += affected(await connection.execute(query, topic.name))
+            else:
+                query = "DELETE FROM outbox WHERE topic = $1 AND published_at < now() - $2::interval"
+                removed += affected(await connection.execute(query, topic.name, topic.retention))
+        return removed
