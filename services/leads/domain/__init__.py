@@ -1,0 +1,1 @@
+"""The rules of leads: no SQL, no web, no broker, no clock of their own."""

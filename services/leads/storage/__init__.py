@@ -1,0 +1,1 @@
+"""leads' own database: tables, set-based SQL, migrations."""
