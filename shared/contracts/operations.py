@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 from typing import Any, Literal
-from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 

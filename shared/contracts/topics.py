@@ -29,7 +29,11 @@ class Topic(BaseModel):
 INQUIRIES = Topic(name="intake.inquiries.v1", key="thread (keyed hash)", producer="intake", consumers=("leads",))
 SETTLEMENTS = Topic(name="leads.settlements.v1", key="receipt id", producer="leads", consumers=("intake",))
 LEAD_EVENTS = Topic(
-    name="leads.events.v1", key="lead id", producer="leads", consumers=("assignment", "notifier"), retention=timedelta(days=30)
+    name="leads.events.v1",
+    key="lead id",
+    producer="leads",
+    consumers=("assignment", "notifier"),
+    retention=timedelta(days=30),
 )
 ASSIGNMENT_EVENTS = Topic(
     name="assignment.events.v1",
@@ -48,7 +52,11 @@ TEAM_MEMBERS = Topic(
     is_compacted=True,
 )
 NOTIFIER_EVENTS = Topic(
-    name="notifier.events.v1", key="notification id", producer="notifier", consumers=(), retention=timedelta(days=30)
+    name="notifier.events.v1",
+    key="notification id",
+    producer="notifier",
+    consumers=(),
+    retention=timedelta(days=30),
 )
 OPS_COMMANDS = Topic(
     name="ops.commands.v1",

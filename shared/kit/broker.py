@@ -1,9 +1,8 @@
 """Kafka: topics made from their declaration, and questions about offsets. Consuming is in `consumer`."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from collections.abc import AsyncIterator
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -49,7 +48,7 @@ def build_producer(bootstrap_servers: str, service: str) -> AIOKafkaProducer:
 
 
 class Broker:
-    """Administrative questions to a Kafka cluster, each on a connection of its own. Raises `KafkaError` when it is away."""
+    """Questions to a Kafka cluster, each on a connection of its own; raises `KafkaError` when it is away."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._bootstrap_servers = bootstrap_servers

@@ -207,7 +207,9 @@ class Consumer(Generic[E]):
         reason = f"over {dead_letters.PER_MINUTE} dead letters within a minute or {dead_letters.PER_RECORDS} records"
         async with self._database.connection() as connection:
             await connection.execute(
-                "INSERT INTO consumer_stops (consumer, reason) VALUES ($1, $2) ON CONFLICT DO NOTHING", self.name, reason
+                "INSERT INTO consumer_stops (consumer, reason) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                self.name,
+                reason,
             )
         log.critical("consumer stopped: resume it with `leadline ops resume`", consumer=self.name, reason=reason)
         self._limit.reset()

@@ -53,9 +53,10 @@ async def find_waiting(connection: Connection, consumer: str | None, limit: int)
 
 
 async def take(connection: Connection, letter_id: int) -> tuple[str, Record] | None:
-    """Lock a dead letter that waits, mark it as replayed in the caller's transaction, and return its consumer and record."""
+    """Mark a dead letter that waits as replayed, in the caller's transaction; its consumer and record."""
     row = await connection.fetchrow(
-        "UPDATE dead_letters SET replayed_at = now() WHERE id = $1 AND replayed_at IS NULL RETURNING *", letter_id
+        "UPDATE dead_letters SET replayed_at = now() WHERE id = $1 AND replayed_at IS NULL RETURNING *",
+        letter_id,
     )
     if row is None:
         return None

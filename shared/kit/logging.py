@@ -9,7 +9,23 @@ import structlog
 
 # Fields that may hold what a person told us. Code should not log them at all; this is the net below.
 PERSONAL_FIELDS = frozenset(
-    "body text name first_name last_name profile_name email phone address note value payload raw content recipient".split()
+    {
+        "body",
+        "text",
+        "name",
+        "first_name",
+        "last_name",
+        "profile_name",
+        "email",
+        "phone",
+        "address",
+        "note",
+        "value",
+        "payload",
+        "raw",
+        "content",
+        "recipient",
+    }
 )
 _REDACTED = "[redacted]"
 
@@ -25,7 +41,9 @@ def configure_logging(service: str, *, log_format: str = "json", level: str = "I
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso" if log_format == "json" else "%H:%M:%S.%f", utc=log_format == "json"),
+        structlog.processors.TimeStamper(
+            fmt="iso" if log_format == "json" else "%H:%M:%S.%f", utc=log_format == "json"
+        ),
         _redact,
     ]
     renderer: list[Any]
@@ -49,7 +67,12 @@ def configure_logging(service: str, *, log_format: str = "json", level: str = "I
     root.handlers = [handler]
     root.setLevel(level)
     # A line per connection attempt and access would bury the others; connection states are logged by the kit.
-    for name, quieter in (("aiokafka", "CRITICAL"), ("uvicorn.access", "WARNING"), ("uvicorn.error", "WARNING"), ("faststream", "ERROR")):
+    for name, quieter in (
+        ("aiokafka", "CRITICAL"),
+        ("uvicorn.access", "WARNING"),
+        ("uvicorn.error", "WARNING"),
+        ("faststream", "ERROR"),
+    ):
         logging.getLogger(name).setLevel(quieter)
     if log_format == "json":
         structlog.contextvars.bind_contextvars(service=service)

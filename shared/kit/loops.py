@@ -42,7 +42,7 @@ class Backoff:
         """Sleep for the next wait."""
         seconds = self._next.total_seconds()
         self._next = min(self._next * 2, self._longest)
-        await asyncio.sleep(seconds * random.uniform(0.5, 1.0))  # noqa: S311 (jitter, not a secret)  # nosec B311
+        await asyncio.sleep(seconds * random.uniform(0.5, 1.0))
 
 
 async def run_loop(loop: Loop) -> None:

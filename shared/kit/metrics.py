@@ -9,7 +9,10 @@ records_skipped = Counter(
     "leadline_records_skipped_total", "Records of a type that this version does not know.", ["consumer"]
 )
 batch_seconds = Histogram(
-    "leadline_consumer_batch_seconds", "Seconds from a fetched batch to its commit.", ["consumer"], buckets=_SECONDS
+    "leadline_consumer_batch_seconds",
+    "Seconds from a fetched batch to its commit.",
+    ["consumer"],
+    buckets=_SECONDS,
 )
 batch_retries = Counter(
     "leadline_consumer_retries_total",
@@ -36,12 +39,13 @@ handed_over_again = Counter(
 )
 
 http_seconds = Histogram(
-    "leadline_http_request_seconds", "Seconds to answer a request.", ["route", "method", "status"], buckets=_SECONDS
+    "leadline_http_request_seconds",
+    "Seconds to answer a request.",
+    ["route", "method", "status"],
+    buckets=_SECONDS,
 )
 
-receipts = Gauge(
-    "leadline_receipts", "Receipts by outcome; received equals the sum of all the others.", ["outcome"]
-)
+receipts = Gauge("leadline_receipts", "Receipts by outcome; received equals the sum of all the others.", ["outcome"])
 leads_registered = Counter("leadline_inquiries_registered_total", "Claims settled, by outcome.", ["outcome"])
 decisions = Counter("leadline_decisions_total", "Assignment decisions by result.", ["result"])
 queued_leads = Gauge("leadline_queued_leads", "Ready leads that nobody may take now.")

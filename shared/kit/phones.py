@@ -114,11 +114,7 @@ def _phone(number: phonenumbers.PhoneNumber, extension: str | None) -> Phone:
             e164 = f"+{_MEXICO}{found[1]}"
         national = found[1]
         valid = _is_valid(_MEXICO, national)
-    elif (
-        number.country_code == _BRAZIL
-        and not valid
-        and (found := _BRAZILIAN_WITHOUT_NINTH.fullmatch(national))
-    ):
+    elif number.country_code == _BRAZIL and not valid and (found := _BRAZILIAN_WITHOUT_NINTH.fullmatch(national)):
         # Mobiles have had a ninth digit since 2016; wa_ids made before lack it. Landlines start 2-5.
         national = f"{found[1]}9{found[2]}"
         valid = _is_valid(_BRAZIL, national)
@@ -126,9 +122,7 @@ def _phone(number: phonenumbers.PhoneNumber, extension: str | None) -> Phone:
     if number.country_code == _ARGENTINA and (found := _ARGENTINE_MOBILE.fullmatch(national)):
         # With and without the 9 are both valid, and people write the same mobile both ways.
         key = found[1]
-    return Phone(
-        e164=e164, match_key=f"{number.country_code}{key}", extension=extension or None, is_valid=valid
-    )
+    return Phone(e164=e164, match_key=f"{number.country_code}{key}", extension=extension or None, is_valid=valid)
 
 
 def _is_valid(country_code: int, national: str) -> bool:

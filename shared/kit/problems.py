@@ -96,7 +96,14 @@ def install(app: FastAPI, translations: Mapping[type[Exception], Translation]) -
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
     # Starlette raises again what the handler of Exception answered, so the kinds that are expected are named.
-    for known in (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, UnicodeEncodeError):
+    for known in (
+        DBAPIError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        OSError,
+        TimeoutError,
+        UnicodeEncodeError,
+    ):
         app.add_exception_handler(known, on_error)
     app.add_exception_handler(Exception, on_error)
     for kind, translate in translations.items():
@@ -127,7 +134,7 @@ def _unexpected(request: Request, error: Exception) -> Problem:
     if is_transient(cause):
         log.warning("request refused", path=request.url.path, error=describe(cause))
         return Problem(503, "A server that this needs is away; try again.", headers={"Retry-After": "5"})
-    if isinstance(cause, (asyncpg.DataError, UnicodeEncodeError)) or isinstance(cause, ValueError):
+    if isinstance(cause, (asyncpg.DataError, ValueError)):
         # NUL, lone surrogates, numbers beyond 64 bits: accepted by JSON, refused by Postgres.
         return Problem(422, "A value holds characters or a number that cannot be stored.")
     log.error("request failed", path=request.url.path, error=describe(error), exc_info=error)

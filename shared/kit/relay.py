@@ -252,21 +252,24 @@ class OutboxSource:
     async def fetch(self, connection: Connection, limit: int) -> Sequence[Outgoing]:
         """The unsent rows with the lowest ids."""
         rows = await connection.fetch(
-            "SELECT id, topic, key, type, body FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT $1", limit
+            "SELECT id, topic, key, type, body FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT $1",
+            limit,
         )
         return [Outgoing(row["id"], row["topic"], row["key"], row["type"], row["body"]) for row in rows]
 
     async def mark(self, connection: Connection, published: Sequence[Published]) -> None:
         """Stamp rows as published."""
         await connection.execute(
-            "UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])", [row.id for row in published]
+            "UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])",
+            [row.id for row in published],
         )
 
     async def unsend(self, connection: Connection, topic: Topic) -> int:
         """Make every kept row of the topic wait again."""
         return affected(
             await connection.execute(
-                "UPDATE outbox SET published_at = NULL WHERE topic = $1 AND published_at IS NOT NULL", topic.name
+                "UPDATE outbox SET published_at = NULL WHERE topic = $1 AND published_at IS NOT NULL",
+                topic.name,
             )
         )
 

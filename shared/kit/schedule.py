@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from cronsim import CronSim
 
@@ -29,7 +28,7 @@ class Job:
     name: str
     cron: str
     run: Callable[[datetime], Awaitable[None]]
-    zone: ZoneInfo = ZoneInfo("UTC")
+    zone: tzinfo = UTC
     lease: timedelta = timedelta(minutes=5)
 
     def latest_slot(self, now: datetime) -> datetime | None:

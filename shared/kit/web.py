@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.kit import problems
 from shared.kit.metrics import http_seconds
-from shared.kit.problems import Problem
 from shared.kit.security import Gate
 
 BODY_LIMIT = 1_048_576
@@ -78,7 +78,8 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._limit:
-                raise Problem(413, f"The body is larger than {self._limit} bytes.")
+                # Not a Problem: FastAPI turns what is no HTTPException into a 400 while it reads a body.
+                raise HTTPException(413, f"The body is larger than {self._limit} bytes.")
             return message
 
         await self._app(scope, counting, send)
