@@ -1,0 +1,1 @@
+"""Who owns a lead: the team, its workload, and explained decisions."""

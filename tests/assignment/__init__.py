@@ -1,0 +1,1 @@
+"""Assignment: the rules, the races for the last place, and the doors."""
