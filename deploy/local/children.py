@@ -5,6 +5,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Final
 
@@ -86,15 +87,13 @@ async def end(process: subprocess.Popen[bytes], with_signal: signal.Signals, pat
 
 async def run(command: Sequence[str], *, user: int | None = None) -> tuple[int, str]:
     """Run a short command to its end and return its code and everything that it printed."""
-    process = spawn(command, output=subprocess.PIPE, death_signal=signal.SIGKILL, user=user)
-    try:
-        # The output of these commands fits the pipe's buffer, so nothing blocks before the end.
-        code = await ended(process)
-        assert process.stdout is not None
-        return code, process.stdout.read().decode(errors="replace")
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+    with tempfile.TemporaryFile() as output:
+        process = spawn(command, output=output, death_signal=signal.SIGKILL, user=user)
+        try:
+            code = await ended(process)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        output.seek(0)
+        return code, output.read().decode(errors="replace")

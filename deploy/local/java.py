@@ -25,11 +25,13 @@ class Java:
 
     def __init__(self, class_path: Sequence[Path]) -> None:
         self._class_path = ":".join(str(jar) for jar in class_path)
+        # Java refuses a cache whose jars were written anew since.
+        self._written = [str(jar.stat().st_mtime_ns) for jar in class_path]
 
     @property
     def cache(self) -> Path:
         """Where the ahead-of-time cache of exactly these options and jars belongs."""
-        identity = "\n".join((str(_java()), *_OPTIONS, self._class_path))
+        identity = "\n".join((str(_java()), *_OPTIONS, self._class_path, *self._written))
         return CACHE / f"kafka-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.aot"
 
     def command(self, *arguments: str, extra: Sequence[str] = ()) -> Sequence[str]:

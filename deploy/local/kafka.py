@@ -30,6 +30,12 @@ class Kafka(Server):
         self._java: Java | None = None
 
     @property
+    def java(self) -> Java:
+        """The Java machine with Kafka's jars, which `prepare` fetches."""
+        assert self._java is not None, "prepare comes first"
+        return self._java
+
+    @property
     def bootstrap_servers(self) -> str:
         """The address that clients connect to first."""
         return f"{ports.LOOPBACK}:{self.port}"
@@ -48,8 +54,7 @@ class Kafka(Server):
 
     def command(self) -> Sequence[str]:
         """Return the server's command."""
-        assert self._java is not None, "prepare comes first"
-        return self._java.command("kafka.Kafka", str(self.folder / "server.properties"))
+        return self.java.command("kafka.Kafka", str(self.folder / "server.properties"))
 
     async def answers(self) -> bool:
         """Tell whether the broker answers a request of its protocol."""
@@ -61,7 +66,6 @@ class Kafka(Server):
         shutil.rmtree(self.folder)
 
     async def _format(self) -> None:
-        assert self._java is not None
         unfinished = self.folder.with_suffix(".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -70,7 +74,7 @@ class Kafka(Server):
         # An identifier that starts with a dash would be read as an option.
         cluster = cluster.replace("-", "x")
         code, output = await children.run(
-            self._java.command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties)
+            self.java.command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties)
         )
         if code != 0:
             raise LaunchError(f"Kafka's storage tool could not format {self.folder}:\n{output}")

@@ -89,10 +89,10 @@ class Server(ABC):
         os.close(orphans)
         await self._until_it_answers()
 
-    async def stop(self) -> None:
-        """End the server in good order, by force if that takes more than ten seconds."""
+    async def stop(self, *, patience: float = 10.0) -> None:
+        """End the server in good order, by force if that takes more than `patience` seconds."""
         if self._process is not None:
-            await children.end(self._process, self.stop_signal, patience=10)
+            await children.end(self._process, self.stop_signal, patience)
 
     async def kill(self) -> None:
         """End the server with SIGKILL, as a crash would."""

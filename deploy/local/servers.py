@@ -1,6 +1,7 @@
 """The three embedded servers together, as the launcher and the tests use them."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,9 +21,9 @@ KAFKA: Final = "LEADLINE_KAFKA_BOOTSTRAP_SERVERS"
 class Servers:
     """PostgreSQL, Valkey and Kafka on one data folder; an async context manager that starts all three.
 
-    Each of `postgres`, `valkey` and `kafka` can be killed, paused, stopped and started again by
-    itself. `given` are URLs of servers that somebody else runs: those are not started, and
-    `environment` passes them on.
+    Each of `postgres`, `valkey` and `kafka` can be killed, paused, stopped and started again by itself.
+    The folder's lock is taken unless it comes along. `given` are URLs of servers that somebody else
+    runs: those are not started, and `environment` passes them on.
     """
 
     def __init__(
@@ -30,12 +31,13 @@ class Servers:
         data: Path,
         ports: Ports | None = None,
         *,
-        given: dict[str, str] | None = None,
+        lock: FolderLock | None = None,
+        given: Mapping[str, str] | None = None,
         durable: bool = True,
     ) -> None:
         ports = ports or Ports()
         self.data = data.absolute()
-        self.lock = FolderLock.take(self.data)
+        self.lock = lock or FolderLock.take(self.data)
         held = [self.lock.descriptor]
         self._given = given or {}
         self.postgres = Postgres(self.data, ports.postgres, held, durable=durable)

@@ -24,21 +24,22 @@ class LocalSettings:
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read the environment; raises `LaunchError` for a value that is no port."""
-
-        def port(name: str, default: int) -> int:
-            text = environment.get(name) or str(default)
-            if not text.isdecimal() or not 0 < int(text) < 65536:
-                raise LaunchError(f"{name} is {text!r}, which is no port: 1 to 65535.")
-            return int(text)
-
         defaults = Ports()
         return cls(
             data=ROOT / (environment.get("LEADLINE_DATA") or ".leadline"),
             ports=Ports(
-                postgres=port("LEADLINE_POSTGRES_PORT", defaults.postgres),
-                valkey=port("LEADLINE_VALKEY_PORT", defaults.valkey),
-                kafka=port("LEADLINE_KAFKA_PORT", defaults.kafka),
+                postgres=read_port(environment, "LEADLINE_POSTGRES_PORT", defaults.postgres),
+                valkey=read_port(environment, "LEADLINE_VALKEY_PORT", defaults.valkey),
+                kafka=read_port(environment, "LEADLINE_KAFKA_PORT", defaults.kafka),
             ),
-            smtp_port=port("LEADLINE_SMTP_PORT", 18025),
+            smtp_port=read_port(environment, "LEADLINE_SMTP_PORT", 18025),
             given={name: environment[name] for name in (POSTGRES, VALKEY, KAFKA) if environment.get(name)},
         )
+
+
+def read_port(environment: Mapping[str, str], name: str, default: int) -> int:
+    """Read a port; raises `LaunchError`, naming the setting, for a value that is none."""
+    text = environment.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise LaunchError(f"{name} is {text!r}, which is no port: 1 to 65535.")
+    return int(text)

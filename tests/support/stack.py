@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from deploy.local.assignments import read_assignments
 from deploy.local.servers import KAFKA, POSTGRES, VALKEY
 
 PATIENCE: Final = 120.0
@@ -75,5 +76,4 @@ def wait_for_addresses(folder: Path) -> Addresses:
         if not folder.exists() or time.monotonic() > deadline:
             raise TimeoutError("The embedded servers did not start; their reason is in pytest's output.")
         time.sleep(0.05)
-    lines = [line.removeprefix("export ").split("=", 1) for line in file.read_text().splitlines()]
-    return Addresses.read({name: value.strip("'") for name, value in lines})
+    return Addresses.read(read_assignments(file))
