@@ -40,3 +40,18 @@ class CapacityFull(Refused):
 
     def __init__(self, member: Member, open_leads: int) -> None:
         super().__init__(f"{member.name} holds {open_leads} open leads; their capacity is {member.capacity}.")
+
+
+class EmailTaken(Refused):
+    """A mail address belongs to one member, whatever its capitals."""
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"Another member has the mail address {email}.")
+
+
+class VersionPassed(Exception):
+    """Somebody else changed the same thing since the caller read it."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"It was changed since you read it; its version is {version} now.")
+        self.version = version

@@ -85,7 +85,7 @@ class Ledger:
             heappop(self._queue)
             self._decide(lead, best.member_id, candidates)
 
-    def assign_by_hand(self, lead_id: int, member_id: int, decided_by: int | None, reason: str) -> bool:
+    def assign_by_hand(self, lead_id: int, member_id: int, decided_by: int | None, reason: str | None) -> bool:
         """Decide for a member; False when they own the lead or were chosen for it already.
 
         Off shift is no obstacle for a person's decision; capacity is.

@@ -1,0 +1,1 @@
+"""assignment's tables and the statements on them."""

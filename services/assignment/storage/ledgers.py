@@ -1,0 +1,155 @@
+"""Opening and closing the ledger: one transaction at a time decides, so that nobody is ever over capacity."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from services.assignment.domain.leads import Choice, Lead, Stage
+from services.assignment.domain.ledger import Ledger
+from services.assignment.domain.members import Member
+from services.assignment.domain.policy import STANDARD
+from services.assignment.domain.roster import Roster, Workload
+from shared.contracts.assignment import Shift
+from shared.contracts.words import LeadOutcome, Role
+from shared.kit.database import Connection
+
+_MOST_QUEUED = 1000
+
+
+async def lock_ledger(connection: Connection) -> None:
+    """Wait until no other transaction decides; held to the end of this one.
+
+    All that adds to or frees capacity takes it first, before any row. It is one lock for the whole team because a
+    decision compares the whole team. Holders do a few statements over sets, so it is held for milliseconds.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('assignment ledger', 0))")
+
+
+async def load_roster(connection: Connection, at: datetime) -> Roster:
+    """The whole team with its counters, as they are now."""
+    rows = await connection.fetch(
+        """
+        SELECT id, name, role, capacity, time_zone, working_hours, is_active, open_leads, won, lost, turn
+        FROM members JOIN workloads ON member_id = id
+        ORDER BY id
+        """
+    )
+    return Roster([(_member(row), _workload(row)) for row in rows], at=at, policy=STANDARD)
+
+
+async def find_lead(connection: Connection, lead_id: int) -> Lead | None:
+    """A lead's state without any lock, for reading."""
+    rows = await connection.fetch("SELECT * FROM leads WHERE lead_id = $1", lead_id)
+    return _lead(rows[0]) if rows else None
+
+
+async def open_ledger(connection: Connection, at: datetime, lead_ids: Iterable[int] = (), events: int = 0) -> Ledger:
+    """Lock and load the ledger with some leads and as much of the queue as may be given out.
+
+    `events` is how many events will be applied: each may free a place or take a lead out of the queue.
+    """
+    await lock_ledger(connection)
+    roster = await load_roster(connection, at)
+    ids = sorted(set(lead_ids))
+    rows = await connection.fetch("SELECT * FROM leads WHERE lead_id = ANY($1::bigint[])", ids) if ids else []
+    leads = {row["lead_id"]: _lead(row) for row in rows}
+    held = sum(len(lead.held_by) for lead in leads.values())
+    if room := min(roster.free_places() + held + 2 * events, _MOST_QUEUED):
+        leads |= {lead.lead_id: lead for lead in await _list_queue(connection, at, room) if lead.lead_id not in leads}
+    return Ledger(leads.values(), roster, at)
+
+
+async def save_ledger(connection: Connection, ledger: Ledger, at: datetime) -> dict[tuple[int, int], int]:
+    """Write what changed in the ledger; the ids of its decisions by lead and number."""
+    if leads := ledger.changed():
+        await connection.execute(_SAVE_LEADS, [asdict(lead) for lead in leads])
+    if workloads := ledger.roster.changed():
+        await connection.execute(_SAVE_WORKLOADS, [asdict(workload) for workload in workloads])
+    choices = [outcome for outcome in ledger.outcomes if isinstance(outcome, Choice)]
+    if not choices:
+        return {}
+    rows = await connection.fetch(_ADD_DECISIONS, [_decision_values(choice, at) for choice in choices])
+    return {(row["lead_id"], row["decision_number"]): row["id"] for row in rows}
+
+
+async def _list_queue(connection: Connection, at: datetime, limit: int) -> Sequence[Lead]:
+    rows = await connection.fetch(
+        """
+        SELECT * FROM leads WHERE stage = 'queued' AND next_attempt_at <= $1
+        ORDER BY ready_at, lead_id LIMIT $2
+        """,
+        at,
+        limit,
+    )
+    return [_lead(row) for row in rows]
+
+
+def _member(row: Any) -> Member:
+    return Member(
+        id=row["id"],
+        name=row["name"],
+        role=Role(row["role"]),
+        capacity=row["capacity"],
+        time_zone=row["time_zone"],
+        working_hours=tuple(Shift.model_validate(shift) for shift in row["working_hours"]),
+        is_active=row["is_active"],
+    )
+
+
+def _workload(row: Any) -> Workload:
+    return Workload(row["id"], row["open_leads"], row["won"], row["lost"], row["turn"])
+
+
+def _lead(row: Any) -> Lead:
+    values = dict(row)
+    outcome = values["outcome"]
+    return Lead(**values | {"stage": Stage(values["stage"]), "outcome": LeadOutcome(outcome) if outcome else None})
+
+
+def _decision_values(choice: Choice, at: datetime) -> dict[str, Any]:
+    return {
+        "lead_id": choice.lead_id,
+        "decision_number": choice.number,
+        "chosen_member_id": choice.member_id,
+        "previous_member_id": choice.previous_member_id,
+        "candidates": [candidate.document for candidate in choice.candidates],
+        "policy_version": choice.policy_version,
+        "is_manual": choice.is_manual,
+        "decided_by": choice.decided_by,
+        "reason": choice.reason,
+        "decided_at": at,
+    }
+
+
+# A set travels as one JSON value whose objects have the table's column names.
+_SAVE_LEADS = """
+    INSERT INTO leads SELECT * FROM jsonb_populate_recordset(NULL::leads, $1::jsonb)
+    ON CONFLICT (lead_id) DO UPDATE SET
+        stage = excluded.stage, source = excluded.source, language = excluded.language,
+        preferred_owner_id = excluded.preferred_owner_id, correlation_id = excluded.correlation_id,
+        ready_at = excluded.ready_at, decision_number = excluded.decision_number, chosen_id = excluded.chosen_id,
+        owner_number = excluded.owner_number, owner_id = excluded.owner_id, held_by = excluded.held_by,
+        queued_at = excluded.queued_at, reason = excluded.reason, refusals = excluded.refusals,
+        next_attempt_at = excluded.next_attempt_at, handovers = excluded.handovers,
+        next_handover_at = excluded.next_handover_at, status_version = excluded.status_version,
+        outcome = excluded.outcome, credited_id = excluded.credited_id
+"""
+
+_SAVE_WORKLOADS = """
+    UPDATE workloads SET open_leads = row.open_leads, won = row.won, lost = row.lost, turn = row.turn
+    FROM jsonb_populate_recordset(NULL::workloads, $1::jsonb) AS row
+    WHERE workloads.member_id = row.member_id
+"""
+
+_ADD_DECISIONS = """
+    INSERT INTO decisions (
+        lead_id, decision_number, chosen_member_id, previous_member_id, candidates, policy_version, is_manual,
+        decided_by, reason, decided_at
+    )
+    SELECT
+        lead_id, decision_number, chosen_member_id, previous_member_id, candidates, policy_version, is_manual,
+        decided_by, reason, decided_at
+    FROM jsonb_populate_recordset(NULL::decisions, $1::jsonb)
+    RETURNING id, lead_id, decision_number
+"""
