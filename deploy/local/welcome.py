@@ -42,9 +42,9 @@ _SHOWN = (
 def _servers(environment: Mapping[str, str], given: Mapping[str, str]) -> str:
     # Passwords of servers that are somebody else's are not ours to print.
     named = {
-        "LEADLINE_DATABASE_URL": "PostgreSQL",
-        "LEADLINE_REDIS_URL": "Valkey",
-        "LEADLINE_KAFKA_BOOTSTRAP_SERVERS": "Kafka",
+        POSTGRES: "PostgreSQL",
+        VALKEY: "Valkey",
+        KAFKA: "Kafka",
     }
     places = [
         f"{name} {'yours' if setting in given else environment[setting].rsplit('@', 1)[-1]}"
