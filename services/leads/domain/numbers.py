@@ -12,7 +12,7 @@ def lead_number(day: date, serial: int) -> str:
 
 
 def parse_lead_number(text: str) -> tuple[date, int] | None:
-    """Read a number back as (day, serial); None when it is none, or is not spelled as `lead_number` spells it."""
+    """Read a number back as (day, serial); None when it is none. Case and outer blanks do not matter."""
     found = _NUMBER.fullmatch(text.strip().upper())
     if found is None:
         return None

@@ -58,8 +58,8 @@ def _lead(*, is_primary: bool = False, is_deferred: bool = True) -> Any:
 class Person(LeadsTable, table=True):
     """Somebody who wrote to us. The names are what they stated; `profile_name` is what a platform calls them.
 
-    The row's lock (`FOR NO KEY UPDATE`, which lets foreign keys pass) guards the person's leads: every command
-    that opens, attaches, closes, merges, deletes or erases takes it first.
+    The row's lock (`FOR NO KEY UPDATE`, which lets foreign keys pass) guards the person's leads: every
+    command that opens, attaches, closes, merges, deletes or erases takes it first.
     """
 
     __tablename__ = "people"
@@ -90,9 +90,7 @@ class PersonIdentity(LeadsTable, table=True):
     evidence: str = Field(sa_type=Text)
     # Deferred: an identity is written with a person's id before it is known whether that person is needed.
     person_id: int = Field(
-        sa_column=Column(
-            BigInteger, ForeignKey("people.id", deferrable=True, initially="DEFERRED"), nullable=False
-        )
+        sa_column=Column(BigInteger, ForeignKey("people.id", deferrable=True, initially="DEFERRED"), nullable=False)
     )
     first_seen_at: datetime = Field(sa_type=INSTANT)
     last_seen_at: datetime = Field(sa_type=INSTANT)
@@ -141,7 +139,7 @@ class Claim(LeadsTable, table=True):
 
 
 class Inquiry(LeadsTable, table=True):
-    """What somebody sent, with its lead. Everything personal is in `sender`, `text`, `content`, `attribution`."""
+    """What somebody sent. Everything personal is in `sender`, `text`, `content` and `attribution`."""
 
     __tablename__ = "inquiries"
     __table_args__ = (Index("ix_inquiries_lead_id", "lead_id", "sent_at", "id"),)
@@ -164,10 +162,10 @@ class Inquiry(LeadsTable, table=True):
 class Lead(LeadsTable, table=True):
     """One pursuit of one person, from the first inquiry to won or lost.
 
-    `version` grows with every change that a reader can see. `phone` and `email` are as they came, their keys are
-    what filters compare. `thread` and `account` are those of the inquiry that opened it. `decision_number` is
-    the number of the last assignment decision that was applied. `hand_over_at` is when a ready lead without an
-    owner is handed to assignment again; the bookkeeping of that changes no version.
+    `version` grows with every change that a reader can see. `phone` and `email` are as they came, their keys
+    are what filters compare. `thread` and `account` are those of the inquiry that opened it. `decision_number`
+    is the number of the last assignment decision that was applied. `hand_over_at` is when a ready lead without
+    an owner is handed to assignment again; the bookkeeping of that changes no version.
     """
 
     __tablename__ = "leads"
@@ -225,17 +223,13 @@ class Lead(LeadsTable, table=True):
     abandon_reason: str | None = Field(default=None, sa_type=Text)
     note: str | None = Field(default=None, sa_type=Text)
     is_ready: bool
-    tags: list[str] = Field(
-        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default="{}")
-    )
+    tags: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default="{}"))
     is_repeat: bool
     repeat_of_id: int | None = Field(default=None, sa_column=Column(BigInteger, ForeignKey("leads.id")))
     preferred_owner_id: int | None = Field(default=None, sa_type=BigInteger)
     outcome: str | None = Field(default=None, sa_type=Text)
     close_reason: str | None = Field(default=None, sa_type=Text)
-    custom: dict[str, Any] = Field(
-        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default="{}")
-    )
+    custom: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default="{}"))
     version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     created_at: datetime = Field(sa_type=INSTANT)
     updated_at: datetime = Field(sa_type=INSTANT)
@@ -247,7 +241,7 @@ class Lead(LeadsTable, table=True):
 
 
 class LeadAlias(LeadsTable, table=True):
-    """A uuid that the edge promised for an inquiry whose person had an open lead already; it works for ever."""
+    """A uuid that the edge promised for an inquiry whose person had an open lead; it works for ever."""
 
     __tablename__ = "lead_aliases"
     __table_args__ = (Index("ix_lead_aliases_lead_id", "lead_id"),)
@@ -258,7 +252,7 @@ class LeadAlias(LeadsTable, table=True):
 
 
 class DayCounter(LeadsTable, table=True):
-    """The last serial that was taken for a business date; the one global lock, held for one statement and a commit."""
+    """The last serial of a business date; the one global lock, held for one statement and a commit."""
 
     __tablename__ = "day_counters"
     __table_args__ = ({"postgresql_with": {"fillfactor": 10}},)
@@ -285,13 +279,11 @@ class HistoryEntry(LeadsTable, table=True):
     text: str = Field(sa_type=Text)
     actor: str = Field(sa_type=Text)
     occurred_at: datetime = Field(sa_type=INSTANT)
-    changes: dict[str, Any] = Field(
-        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default="{}")
-    )
+    changes: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default="{}"))
 
 
 class AssignmentAnswer(LeadsTable, table=True):
-    """What leads answered to a decision of assignment, so that a decision that comes again has no second effect."""
+    """What leads answered to a decision of assignment; one that comes again has no second effect."""
 
     __tablename__ = "assignment_answers"
     __table_args__ = (CheckConstraint("is_applied = (reason IS NULL)", name="refused_has_reason"),)

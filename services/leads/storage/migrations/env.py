@@ -1,6 +1,6 @@
 """Alembic's entry into leads' migrations."""
 
 from services.leads.storage.tables import metadata
-from shared.kit import migrations
+from shared.kit.migrations import run_env
 
-migrations.run(metadata)
+run_env(metadata)

@@ -73,7 +73,8 @@ CREATE TABLE identities (
     CONSTRAINT pk_identities PRIMARY KEY (id),
     CONSTRAINT uq_identities_address UNIQUE (kind, scope, match_key),
     CONSTRAINT ck_identities_evidence CHECK (evidence IN ('verified', 'stated')),
-    CONSTRAINT fk_identities_person_id FOREIGN KEY(person_id) REFERENCES people (id) DEFERRABLE INITIALLY DEFERRED
+    CONSTRAINT fk_identities_person_id FOREIGN KEY(person_id) REFERENCES people (id)
+        DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX ix_identities_person_id ON identities (person_id);
 
@@ -155,7 +156,8 @@ CREATE TABLE history (
     changes JSONB DEFAULT '{}' NOT NULL,
     CONSTRAINT pk_history PRIMARY KEY (id),
     CONSTRAINT ck_history_type CHECK (type IN (1, 2)),
-    CONSTRAINT fk_history_lead_id FOREIGN KEY(lead_id) REFERENCES leads (id) DEFERRABLE INITIALLY DEFERRED
+    CONSTRAINT fk_history_lead_id FOREIGN KEY(lead_id) REFERENCES leads (id)
+        DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX ix_history_lead_id ON history (lead_id, id);
 
@@ -174,7 +176,8 @@ CREATE TABLE inquiries (
     content JSONB NOT NULL,
     attribution JSONB NOT NULL,
     CONSTRAINT pk_inquiries PRIMARY KEY (id),
-    CONSTRAINT fk_inquiries_lead_id FOREIGN KEY(lead_id) REFERENCES leads (id) DEFERRABLE INITIALLY DEFERRED
+    CONSTRAINT fk_inquiries_lead_id FOREIGN KEY(lead_id) REFERENCES leads (id)
+        DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX ix_inquiries_lead_id ON inquiries (lead_id, sent_at, id);
 
@@ -183,7 +186,8 @@ CREATE TABLE lead_aliases (
     lead_id BIGINT NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT pk_lead_aliases PRIMARY KEY (lead_uuid),
-    CONSTRAINT fk_lead_aliases_lead_id FOREIGN KEY(lead_id) REFERENCES leads (id) DEFERRABLE INITIALLY DEFERRED
+    CONSTRAINT fk_lead_aliases_lead_id FOREIGN KEY(lead_id) REFERENCES leads (id)
+        DEFERRABLE INITIALLY DEFERRED
 );
 CREATE INDEX ix_lead_aliases_lead_id ON lead_aliases (lead_id);
 

@@ -1,0 +1,91 @@
+"""Which events tell what happened to a lead in a registration. Ids and facts, no personal data."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from services.leads.domain.openings import Entry, OpenLead, created_at_of
+from shared.contracts.inquiries import InquiryReceived, InquirySettled
+from shared.contracts.leads import LeadChanged, LeadCreated, LeadEvent, LeadInquiryAdded, LeadReady
+from shared.contracts.words import SettlementOutcome
+from shared.kit.identifiers import new_id
+
+NUMBER_PENDING = "LEAD-?"
+"""Stands for the number of a lead in the events of the transaction that opens it; filled in when it is taken."""
+
+
+def announce(entry: Entry, now: datetime) -> Iterator[LeadEvent]:
+    """The events of one entry, in their order; all carry the lead's version after the entry."""
+    if entry.outcome is SettlementOutcome.NEW:
+        yield _created(entry, now)
+        yield _ready(entry, now)
+        return
+    if entry.outcome is SettlementOutcome.REPEAT:
+        yield LeadInquiryAdded(
+            event_id=new_id(),
+            occurred_at=now,
+            correlation_id=entry.inquiry.correlation_id,
+            lead_id=entry.lead.id,
+            version=entry.version,
+            receipt_id=entry.inquiry.receipt_id,
+            channel=entry.inquiry.channel,
+            sent_at=entry.inquiry.sent_at,
+        )
+    if entry.changes:
+        yield LeadChanged(
+            event_id=new_id(),
+            occurred_at=now,
+            correlation_id=entry.inquiry.correlation_id,
+            lead_id=entry.lead.id,
+            version=entry.version,
+            fields=tuple(sorted(entry.changes)),
+        )
+
+
+def settle(inquiry: InquiryReceived, outcome: SettlementOutcome, lead: OpenLead, now: datetime) -> InquirySettled:
+    """The answer to a claim whose inquiry was registered."""
+    return InquirySettled(
+        event_id=new_id(),
+        occurred_at=now,
+        correlation_id=inquiry.correlation_id,
+        receipt_id=inquiry.receipt_id,
+        outcome=outcome,
+        lead_id=lead.id,
+        lead_uuid=lead.lead_uuid,
+        lead_number=lead.number or NUMBER_PENDING,
+    )
+
+
+def _created(entry: Entry, now: datetime) -> LeadCreated:
+    lead, inquiry = entry.lead, entry.inquiry
+    return LeadCreated(
+        event_id=new_id(),
+        occurred_at=now,
+        correlation_id=inquiry.correlation_id,
+        lead_id=lead.id,
+        version=entry.version,
+        lead_uuid=lead.lead_uuid,
+        number=lead.number or NUMBER_PENDING,
+        source=lead.channel,
+        channel=inquiry.channel,
+        language=inquiry.sender.language,
+        is_ready=True,
+        is_repeat=lead.repeat_of_id is not None,
+        repeat_of_id=lead.repeat_of_id,
+    )
+
+
+def _ready(entry: Entry, now: datetime) -> LeadReady:
+    lead, inquiry = entry.lead, entry.inquiry
+    return LeadReady(
+        event_id=new_id(),
+        occurred_at=now,
+        correlation_id=inquiry.correlation_id,
+        lead_id=lead.id,
+        version=entry.version,
+        source=lead.channel,
+        channel=inquiry.channel,
+        language=inquiry.sender.language,
+        is_repeat=lead.repeat_of_id is not None,
+        preferred_owner_id=lead.preferred_owner_id,
+        created_at=created_at_of(inquiry, now),
+    )

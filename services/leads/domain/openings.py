@@ -1,0 +1,267 @@
+"""Which lead an inquiry belongs to: the person's open one, which it completes, or a new one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from services.leads.domain.names import split_name
+from services.leads.domain.people import Meeting, StatedName, best_of_kind
+from shared.contracts.inquiries import InquiryReceived
+from shared.contracts.words import Channel, IdentityKind, LeadStatus, SettlementOutcome
+from shared.kit.identifiers import new_id
+
+Changes = dict[str, dict[str, Any]]
+_CONTACT = ("first_name", "last_name", "phone", "phone_key", "email", "email_key", "language")
+_HIDDEN = ("phone_key", "email_key")
+
+
+@dataclass(slots=True)
+class Contact:
+    """How a person is called and reached: the fields of a lead that inquiries fill.
+
+    Phone and mail are as they came; their keys, which filters compare, are empty where they cannot be read.
+    """
+
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None
+    phone_key: str | None = None
+    email: str | None = None
+    email_key: str | None = None
+    language: str | None = None
+
+
+@dataclass(slots=True)
+class OpenLead:
+    """An open lead as registration sees it; `number` is empty for one that is being opened."""
+
+    id: int
+    person_id: int
+    lead_uuid: UUID
+    number: str | None
+    version: int
+    channel: str
+    account: str
+    thread: str
+    contact: Contact
+    assigned_id: int | None = None
+    is_repeat: bool = False
+    repeat_of_id: int | None = None
+    preferred_owner_id: int | None = None
+    business_date: date | None = None
+    is_changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierLead:
+    """The latest lead that a person had."""
+
+    id: int
+    assigned_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened to a lead in a batch; `outcome` is empty where no inquiry of its own caused it."""
+
+    lead: OpenLead
+    version: int
+    changes: Changes
+    inquiry: InquiryReceived
+    outcome: SettlementOutcome | None
+
+
+@dataclass(slots=True)
+class LeadBook:
+    """The open and the earlier leads of a batch's people; grows as inquiries are placed, in their order.
+
+    `profiles` are the names of those whom only their channel profile names. `taken_uuids` are those that name a
+    lead already. `new_ids` must have one for each person without an open lead.
+    """
+
+    new_ids: Iterator[int]
+    open: dict[int, OpenLead] = field(default_factory=dict)
+    earlier: dict[int, EarlierLead] = field(default_factory=dict)
+    profiles: dict[int, str] = field(default_factory=dict)
+    taken_uuids: set[UUID] = field(default_factory=set)
+    aliases: dict[UUID, OpenLead] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+    def place(self, inquiry: InquiryReceived, meeting: Meeting) -> Entry:
+        """Attach an inquiry to the person's open lead, or open one; the uuid that the edge promised leads to it."""
+        lead = self.open.get(meeting.person_id)
+        entry = self._open(inquiry, meeting) if lead is None else self._attach(inquiry, lead, meeting)
+        self.entries.append(entry)
+        promised = inquiry.lead_uuid
+        if promised is not None and promised not in self.taken_uuids:
+            self.taken_uuids.add(promised)
+            self.aliases[promised] = entry.lead
+        self._mark_rivals(entry, meeting)
+        return entry
+
+    def placed(self) -> list[Entry]:
+        """One entry for each inquiry, in their order."""
+        return [entry for entry in self.entries if entry.outcome is not None]
+
+    def _open(self, inquiry: InquiryReceived, meeting: Meeting) -> Entry:
+        earlier = self._earlier(meeting)
+        lead = OpenLead(
+            id=next(self.new_ids),
+            person_id=meeting.person_id,
+            lead_uuid=self._uuid(inquiry.lead_uuid),
+            number=None,
+            version=1,
+            channel=str(inquiry.channel),
+            account=inquiry.account,
+            thread=inquiry.thread,
+            contact=contact_of(inquiry),
+            is_repeat=earlier is not None,
+            repeat_of_id=earlier.id if earlier else None,
+            preferred_owner_id=earlier.assigned_id if earlier else None,
+            business_date=inquiry.business_date,
+        )
+        self.open[meeting.person_id] = lead
+        if (profile := inquiry.sender.profile_name) and not stated_name(inquiry).words:
+            self.profiles[meeting.person_id] = profile
+        return Entry(lead, 1, _opening_changes(lead), inquiry, SettlementOutcome.NEW)
+
+    def _uuid(self, promised: UUID | None) -> UUID:
+        if promised is None or promised in self.taken_uuids:
+            return new_id()
+        self.taken_uuids.add(promised)
+        return promised
+
+    def _earlier(self, meeting: Meeting) -> EarlierLead | None:
+        if own := self.earlier.get(meeting.person_id):
+            return own
+        for person_id in meeting.known_as:
+            if rival := self.open.get(person_id):
+                return EarlierLead(rival.id, rival.assigned_id)
+            if closed := self.earlier.get(person_id):
+                return closed
+        return None
+
+    def _attach(self, inquiry: InquiryReceived, lead: OpenLead, meeting: Meeting) -> Entry:
+        changes = self._name_over_profile(inquiry, lead.contact, meeting.person_id)
+        changes |= _fill(lead.contact, contact_of(inquiry))
+        if is_repeat(inquiry, lead):
+            changes |= _set_repeat(lead)
+        lead.version += 1
+        lead.is_changed = True
+        return Entry(lead, lead.version, changes, inquiry, SettlementOutcome.REPEAT)
+
+    def _name_over_profile(self, inquiry: InquiryReceived, contact: Contact, person_id: int) -> Changes:
+        """A name that somebody states takes the place of one that only their profile told."""
+        stated = stated_name(inquiry)
+        profile = self.profiles.pop(person_id, None) if stated.words else None
+        if profile is None or (contact.first_name, contact.last_name) != split_name(profile):
+            return {}
+        changes = {}
+        for name, value in (("first_name", stated.first), ("last_name", stated.last)):
+            if value != (old := getattr(contact, name)):
+                setattr(contact, name, value)
+                changes[name] = {"from": old, "to": value}
+        return changes
+
+    def _mark_rivals(self, entry: Entry, meeting: Meeting) -> None:
+        """Show on the others' open leads, too, that their phone or mail was stated under another name."""
+        for person_id in meeting.known_as:
+            rival = self.open.get(person_id)
+            if rival is None or rival.is_repeat or rival is entry.lead:
+                continue
+            changes = _set_repeat(rival)
+            rival.version += 1
+            rival.is_changed = True
+            self.entries.append(Entry(rival, rival.version, changes, entry.inquiry, None))
+
+
+def stated_name(inquiry: InquiryReceived) -> StatedName:
+    """What the sender called themselves."""
+    return StatedName(inquiry.sender.first_name or None, inquiry.sender.last_name or None)
+
+
+def contact_of(inquiry: InquiryReceived) -> Contact:
+    """What an inquiry tells about its sender; the profile's name stands in for one that nobody stated."""
+    sender = inquiry.sender
+    first, last = stated_name(inquiry)
+    if not (first or last) and sender.profile_name:
+        first, last = split_name(sender.profile_name)
+    phone = best_of_kind(sender.identities, IdentityKind.PHONE)
+    email = best_of_kind(sender.identities, IdentityKind.EMAIL)
+    return Contact(
+        first_name=first,
+        last_name=last,
+        phone=sender.phone or (phone.value if phone else None),
+        phone_key=phone.match_key if phone else None,
+        email=sender.email or (email.value if email else None),
+        email_key=email.match_key if email else None,
+        language=sender.language,
+    )
+
+
+def is_repeat(inquiry: InquiryReceived, lead: OpenLead) -> bool:
+    """Whether an inquiry is another form, ad or channel than the one that opened the lead.
+
+    A further message of the same thread is not, and each form has a thread of its own.
+    """
+    return inquiry.thread != lead.thread
+
+
+def describe(entry: Entry) -> str:
+    """History's sentence for an entry."""
+    where = channel_label(entry.inquiry.channel)
+    if entry.outcome is SettlementOutcome.NEW:
+        return f"Opened by an inquiry on {where}"
+    if entry.outcome is None:
+        return f"Its phone or mail was given under another name on {where}"
+    kind = "Repeat inquiry" if is_repeat(entry.inquiry, entry.lead) else "Further message"
+    return f"{kind} on {where}"
+
+
+def channel_label(channel: str) -> str:
+    """The name of a channel that people read."""
+    labels = {Channel.WHATSAPP: "WhatsApp", Channel.FORM: "a web form", Channel.REST: "the console or an API"}
+    return labels.get(Channel(channel), str(channel).replace("_", " ").title())
+
+
+def _set_repeat(lead: OpenLead) -> Changes:
+    if lead.is_repeat:
+        return {}
+    lead.is_repeat = True
+    return {"is_repeat": {"from": False, "to": True}}
+
+
+def _fill(contact: Contact, news: Contact) -> Changes:
+    """Take what is still empty; a name is taken whole or by a part that fits, and a key only with its value."""
+    wanted = StatedName(contact.first_name, contact.last_name).filled_by(StatedName(news.first_name, news.last_name))
+    fields: dict[str, Any] = {"first_name": wanted.first, "last_name": wanted.last, "language": news.language}
+    if not contact.phone:
+        fields |= {"phone": news.phone, "phone_key": news.phone_key}
+    if not contact.email:
+        fields |= {"email": news.email, "email_key": news.email_key}
+    changes: Changes = {}
+    for name, value in fields.items():
+        if value and not getattr(contact, name):
+            setattr(contact, name, value)
+            if name not in _HIDDEN:
+                changes[name] = {"from": None, "to": value}
+    return changes
+
+
+def _opening_changes(lead: OpenLead) -> Changes:
+    fields = {name: getattr(lead.contact, name) for name in _CONTACT if name not in _HIDDEN}
+    fields |= {
+        "status": int(LeadStatus.NEW),
+        "source": lead.channel,
+        "is_ready": True,
+        "is_repeat": lead.is_repeat,
+        "repeat_of_id": lead.repeat_of_id,
+    }
+    return {name: {"from": None, "to": value} for name, value in fields.items() if value is not None}
+
+
+def created_at_of(inquiry: InquiryReceived, now: datetime) -> datetime:
+    """When a lead counts as created: when its inquiry was received, never in the future."""
+    return min(inquiry.received_at, now)

@@ -1,0 +1,169 @@
+"""Who is the same person: the rules of evidence, applied to one inquiry after the other.
+
+A `Directory` holds what is known about the addresses of a batch. Each inquiry is met in its order and changes the
+directory, so that a batch gives what its inquiries would have given one by one, wherever batches are cut.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from services.leads.domain.names import name_words, names_conflict
+from shared.contracts.inquiries import Identity
+from shared.contracts.words import Evidence, IdentityKind
+
+_words = lru_cache(maxsize=4096)(name_words)
+
+
+class Address(NamedTuple):
+    """What identifies one address; sorts, so that addresses can be locked in one order by everybody."""
+
+    kind: str
+    scope: str
+    match_key: str
+
+
+class StatedName(NamedTuple):
+    """What somebody called themselves; a channel profile's name is none."""
+
+    first: str | None = None
+    last: str | None = None
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words of the whole name, for comparing."""
+        return _words(self.first, self.last)
+
+    def filled_by(self, other: "StatedName") -> "StatedName":
+        """This name with a missing part taken from another that agrees in the part that both have."""
+        if not self.words:
+            return other
+        if self.first and not self.last and _words(self.first) == _words(other.first):
+            return StatedName(self.first, other.last)
+        if self.last and not self.first and _words(self.last) == _words(other.last):
+            return StatedName(other.first, self.last)
+        return self
+
+
+class Reason(StrEnum):
+    """Why two people may be one."""
+
+    NAME_CONFLICT = "name_conflict"
+    SHARED_VERIFIED = "shared_verified"
+    STATED_ELSEWHERE = "stated_elsewhere"
+    CLAIMED = "claimed"
+
+
+class Candidate(NamedTuple):
+    """Two people to be looked at by a human; `person_id` is the one who just wrote."""
+
+    person_id: int
+    other_person_id: int
+    address: Address
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What an inquiry says about who sent it. `spare_id` becomes the person's id if it is nobody known."""
+
+    identities: Sequence[Identity]
+    name: StatedName
+    spare_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Who sent an inquiry. `known_as` are others who own an address that was stated under another name."""
+
+    person_id: int
+    is_new: bool
+    known_as: tuple[int, ...] = ()
+
+
+def address_of(identity: Identity) -> Address:
+    """The address that an identity names."""
+    return Address(str(identity.kind), identity.scope, identity.match_key)
+
+
+def joining(identities: Iterable[Identity]) -> list[Identity]:
+    """The identities that can make an inquiry somebody's, the verified ones first; claims never do."""
+    found = [identity for identity in identities if identity.evidence is not Evidence.CLAIMED]
+    return sorted(found, key=lambda identity: identity.evidence is not Evidence.VERIFIED)
+
+
+def best_of_kind(identities: Iterable[Identity], kind: IdentityKind) -> Identity | None:
+    """The most trusted identity of a kind, claims left out."""
+    return next((identity for identity in joining(identities) if identity.kind is kind), None)
+
+
+@dataclass(slots=True)
+class Directory:
+    """Addresses with their owners, and people with their stated names; grows as inquiries are met.
+
+    `sharers` are people who stated somebody else's address under a name that contradicts the owner's: they are
+    recognised when they state it again. `bound` are addresses that got their owner here.
+    """
+
+    owners: dict[Address, int] = field(default_factory=dict)
+    sharers: dict[Address, list[int]] = field(default_factory=dict)
+    names: dict[int, StatedName] = field(default_factory=dict)
+    bound: dict[Address, int] = field(default_factory=dict)
+    candidates: dict[Candidate, None] = field(default_factory=dict)
+
+    def meet(self, who: Introduction) -> Meeting:
+        """Decide whose inquiry it is, by the table of evidence, and remember what it teaches."""
+        identities = joining(who.identities)
+        known = self._find(identities, who.name)
+        person = who.spare_id if known is None else known
+        self.names[person] = self.names.get(person, StatedName()).filled_by(who.name)
+        rivals = [rival for identity in identities if (rival := self._claim(identity, person, who.name))]
+        for identity in who.identities:
+            if identity.evidence is Evidence.CLAIMED:
+                self._flag(person, address_of(identity), Reason.CLAIMED)
+        return Meeting(person, known is None, tuple(dict.fromkeys(rivals)))
+
+    def _find(self, identities: Sequence[Identity], name: StatedName) -> int | None:
+        for identity in identities:
+            address = address_of(identity)
+            owner = self.owners.get(address)
+            if owner is None:
+                continue
+            if identity.evidence is Evidence.VERIFIED:
+                return owner
+            sharers = self.sharers.get(address, [])
+            for person in [owner, *sharers]:
+                if not names_conflict(self._known_words(person), name.words):
+                    return person
+        return None
+
+    def _claim(self, identity: Identity, person: int, name: StatedName) -> int | None:
+        """Give an address without owner to the person; return the owner when the names contradict each other."""
+        address = address_of(identity)
+        owner = self.owners.get(address)
+        if owner is None:
+            self.owners[address] = self.bound[address] = person
+            return None
+        if owner == person:
+            return None
+        if identity.evidence is Evidence.VERIFIED:
+            self._flag(person, address, Reason.SHARED_VERIFIED)
+            return None
+        if person in self.sharers.get(address, ()):
+            return owner
+        if not names_conflict(self._known_words(owner), name.words):
+            self._flag(person, address, Reason.STATED_ELSEWHERE)
+            return None
+        self._flag(person, address, Reason.NAME_CONFLICT)
+        self.sharers.setdefault(address, []).append(person)
+        return owner
+
+    def _flag(self, person: int, address: Address, reason: Reason) -> None:
+        owner = self.owners.get(address)
+        if owner is not None and owner != person:
+            self.candidates[Candidate(person, owner, address, reason)] = None
+
+    def _known_words(self, person: int) -> frozenset[str]:
+        return self.names.get(person, StatedName()).words

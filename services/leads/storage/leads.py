@@ -1,0 +1,105 @@
+"""Leads as registration needs them, in sets. Their person is locked before any of these is called."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.leads.domain.openings import Contact, EarlierLead, OpenLead
+from services.leads.storage.tables import IS_OPEN
+from shared.kit.database import Connection
+
+
+async def lock_open_leads(connection: Connection, person_ids: Collection[int]) -> list[OpenLead]:
+    """Lock the open leads of locked people and return them as they are now.
+
+    A statement of its own after the people are locked: its snapshot has every lead that the transactions which
+    were waited for have opened or closed.
+    """
+    rows = await connection.fetch(
+        f"""
+        SELECT id, person_id, lead_uuid, number, version, channel, account, thread, assigned_id, is_repeat,
+            first_name, last_name, phone, phone_key, email, email_key, language
+        FROM leads WHERE person_id = ANY($1::bigint[]) AND {IS_OPEN} ORDER BY id FOR NO KEY UPDATE
+        """,  # noqa: S608 (a constant of ours)  # nosec B608
+        list(person_ids),
+    )
+    return [_open_lead(dict(row)) for row in rows]
+
+
+def _open_lead(fields: dict[str, Any]) -> OpenLead:
+    contact = Contact(**{name: fields.pop(name) for name in Contact.__slots__})
+    return OpenLead(**fields, contact=contact)
+
+
+async def list_earlier_leads(connection: Connection, person_ids: Collection[int]) -> dict[int, EarlierLead]:
+    """The latest lead of each person, whatever became of it; people without one are left out."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (person_id) person_id, id, assigned_id
+        FROM leads WHERE person_id = ANY($1::bigint[]) ORDER BY person_id, id DESC
+        """,
+        list(person_ids),
+    )
+    return {row["person_id"]: EarlierLead(row["id"], row["assigned_id"]) for row in rows}
+
+
+async def list_taken_uuids(connection: Connection, lead_uuids: Collection[UUID]) -> set[UUID]:
+    """Those of the uuids that name a lead already, as its own or as an alias."""
+    rows = await connection.fetch(
+        """
+        SELECT lead_uuid FROM leads WHERE lead_uuid = ANY($1::uuid[])
+        UNION ALL
+        SELECT lead_uuid FROM lead_aliases WHERE lead_uuid = ANY($1::uuid[])
+        """,
+        list(lead_uuids),
+    )
+    return {row["lead_uuid"] for row in rows}
+
+
+async def take_lead_ids(connection: Connection, count: int) -> list[int]:
+    """New ids for leads. They may have gaps; numbers, which are taken last, have none."""
+    rows = await connection.fetch("SELECT nextval('leads_id_seq') AS id FROM generate_series(1, $1::int)", count)
+    return [row["id"] for row in rows]
+
+
+async def save_leads(connection: Connection, leads: Sequence[OpenLead], now: datetime) -> None:
+    """Write what further inquiries changed on locked leads."""
+    await connection.execute(
+        """
+        UPDATE leads SET
+            version = row.version, is_repeat = row.is_repeat, first_name = row.first_name,
+            last_name = row.last_name, phone = row.phone, phone_key = row.phone_key, email = row.email,
+            email_key = row.email_key, language = row.language, updated_at = $11
+        FROM unnest(
+            $1::bigint[], $2::int[], $3::boolean[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::text[], $10::text[]
+        ) AS row (
+            id, version, is_repeat, first_name, last_name, phone, phone_key, email, email_key, language
+        )
+        WHERE leads.id = row.id
+        """,
+        [lead.id for lead in leads],
+        [lead.version for lead in leads],
+        [lead.is_repeat for lead in leads],
+        *contact_columns(leads),
+        now,
+    )
+
+
+def contact_columns(leads: Sequence[OpenLead]) -> list[list[str | None]]:
+    """The columns first_name, last_name, phone, phone_key, email, email_key and language, in this order."""
+    return [[getattr(lead.contact, name) for lead in leads] for name in Contact.__slots__]
+
+
+async def add_aliases(connection: Connection, aliases: Mapping[UUID, OpenLead], now: datetime) -> None:
+    """Let further uuids lead to leads."""
+    await connection.execute(
+        """
+        INSERT INTO lead_aliases (lead_uuid, lead_id, created_at)
+        SELECT lead_uuid, lead_id, $3 FROM unnest($1::uuid[], $2::bigint[]) AS row (lead_uuid, lead_id)
+        """,
+        list(aliases),
+        [lead.id for lead in aliases.values()],
+        now,
+    )

@@ -1,0 +1,136 @@
+"""The first step of a registration: whose inquiries are these? Ends with all of these people locked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.leads.domain.openings import stated_name
+from services.leads.domain.people import Address, Directory, Introduction, Meeting, StatedName, address_of, joining
+from services.leads.storage import people as storage
+from services.leads.storage.people import StoredAddress, StoredPerson, Writing
+from shared.contracts.inquiries import InquiryReceived
+from shared.contracts.words import Evidence
+from shared.kit.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """Who sent each inquiry, in their order, and everybody who was known before and is locked now."""
+
+    meetings: Sequence[Meeting]
+    known: dict[int, StoredPerson]
+
+
+async def recognise_people(connection: Connection, inquiries: Sequence[InquiryReceived], now: datetime) -> Recognised:
+    """Resolve the people of a batch by their identities, and write what it teaches about them.
+
+    Locks the addresses, then the people who own or share them, each in sorted order; who is whom is decided only
+    then, on rows that nobody else can change.
+    """
+    spare_ids = await storage.take_person_ids(connection, len(inquiries))
+    addresses = await _lock_addresses(connection, inquiries, spare_ids, now)
+    spares = set(spare_ids)
+    known = {address: found for address, found in addresses.items() if found.person_id not in spares}
+    sharers = await _sharers(connection, inquiries, known)
+    person_ids = {found.person_id for found in known.values()}.union(*sharers.values())
+    people = await storage.lock_people(connection, person_ids) if person_ids else {}
+    claimed = await _claimed(connection, inquiries, addresses)
+    directory = Directory(
+        owners={address: found.person_id for address, found in (known | claimed).items()},
+        sharers=sharers,
+        names={person_id: person.name for person_id, person in people.items()},
+    )
+    meetings = [
+        directory.meet(Introduction(inquiry.sender.identities, stated_name(inquiry), spare_id))
+        for inquiry, spare_id in zip(inquiries, spare_ids, strict=True)
+    ]
+    await _write_people(connection, directory, _profiles(inquiries, meetings), people, now)
+    await _write_addresses(connection, directory, addresses | claimed, now)
+    return Recognised(meetings, people)
+
+
+async def _lock_addresses(
+    connection: Connection, inquiries: Sequence[InquiryReceived], spare_ids: Sequence[int], now: datetime
+) -> dict[Address, StoredAddress]:
+    writings: dict[Address, Writing] = {}
+    for inquiry, spare_id in zip(inquiries, spare_ids, strict=True):
+        for identity in joining(inquiry.sender.identities):
+            address = address_of(identity)
+            first = writings.get(address)
+            if first is None:
+                writings[address] = Writing(address, identity.value, identity.evidence, spare_id)
+            elif first.evidence < identity.evidence:
+                writings[address] = first._replace(value=identity.value, evidence=identity.evidence)
+    return await storage.lock_addresses(connection, writings.values(), now) if writings else {}
+
+
+async def _sharers(
+    connection: Connection, inquiries: Sequence[InquiryReceived], known: dict[Address, StoredAddress]
+) -> dict[Address, list[int]]:
+    stated = {
+        address_of(identity)
+        for inquiry in inquiries
+        for identity in inquiry.sender.identities
+        if identity.evidence is Evidence.STATED
+    }
+    ids = {known[address].id: address for address in stated & known.keys()}
+    found = await storage.list_sharers(connection, ids) if ids else {}
+    return {ids[identity_id]: sharers for identity_id, sharers in found.items()}
+
+
+async def _claimed(
+    connection: Connection, inquiries: Sequence[InquiryReceived], addresses: dict[Address, StoredAddress]
+) -> dict[Address, StoredAddress]:
+    claimed = {
+        address_of(identity)
+        for inquiry in inquiries
+        for identity in inquiry.sender.identities
+        if identity.evidence is Evidence.CLAIMED
+    }
+    unknown = claimed - addresses.keys()
+    return await storage.list_addresses(connection, unknown) if unknown else {}
+
+
+def _profiles(inquiries: Sequence[InquiryReceived], meetings: Sequence[Meeting]) -> dict[int, str | None]:
+    """The latest profile name of each person in the batch."""
+    profiles: dict[int, str | None] = {}
+    for inquiry, meeting in zip(inquiries, meetings, strict=True):
+        profiles[meeting.person_id] = inquiry.sender.profile_name or profiles.get(meeting.person_id)
+    return profiles
+
+
+async def _write_people(
+    connection: Connection,
+    directory: Directory,
+    profiles: dict[int, str | None],
+    known: dict[int, StoredPerson],
+    now: datetime,
+) -> None:
+    added: list[tuple[int, StatedName, str | None]] = []
+    renamed: list[tuple[int, StatedName, str | None]] = []
+    for person_id, profile in profiles.items():
+        before = known.get(person_id)
+        name = directory.names[person_id]
+        if before is None:
+            added.append((person_id, name, profile))
+        elif (name, profile or before.profile_name) != before:
+            renamed.append((person_id, name, profile or before.profile_name))
+    if added:
+        await storage.add_people(connection, added, now)
+    if renamed:
+        await storage.rename_people(connection, renamed, now)
+
+
+async def _write_addresses(
+    connection: Connection, directory: Directory, stored: dict[Address, StoredAddress], now: datetime
+) -> None:
+    moved = [
+        (stored[address].id, person_id)
+        for address, person_id in directory.bound.items()
+        if stored[address].person_id != person_id
+    ]
+    if moved:
+        await storage.give_addresses(connection, moved)
+    if directory.candidates:
+        flagged = [(candidate, stored[candidate.address].id) for candidate in directory.candidates]
+        await storage.flag_candidates(connection, flagged, now)

@@ -1,0 +1,178 @@
+"""Registering a batch of inquiries: each has one effect, each person one open lead, each lead its number.
+
+One transaction, and a handful of statements whatever the size of the batch. All writers take their locks in one
+order: claims by key, identities by address, people by id, open leads by id, the day's counter. Each is a statement
+of its own, because in READ COMMITTED only a new statement sees what those have committed who were waited for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.leads.domain.announcements import announce, settle
+from services.leads.domain.hand_over import HandOverPolicy
+from services.leads.domain.openings import Entry, LeadBook, created_at_of, describe
+from services.leads.storage import claims, journal, leads, numbering
+from services.leads.storage.claims import Claimed, Outcome
+from services.leads.storage.journal import HistoryLine
+from services.leads.storage.numbering import NumberedEvent, Opening
+from services.leads.use_cases.recognise_people import Recognised, recognise_people
+from shared.contracts.events import Event, event_type
+from shared.contracts.inquiries import InquiryReceived, InquirySettled
+from shared.contracts.topics import LEAD_EVENTS, SETTLEMENTS, Topic
+from shared.contracts.words import SettlementOutcome
+from shared.kit import outbox
+from shared.kit.database import Connection
+from shared.kit.identifiers import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What became of an inquiry, now or when it was registered first."""
+
+    outcome: SettlementOutcome
+    lead_id: int | None
+
+
+async def register_inquiries(
+    connection: Connection,
+    inquiries: Sequence[InquiryReceived],
+    now: datetime,
+    policy: HandOverPolicy,
+    actor: str = "system",
+) -> dict[str, Registered]:
+    """Give every inquiry its one effect and answer every claim; returns the answers by dedupe key.
+
+    May be repeated with the same inquiries at any time: what was claimed before is only answered again. The
+    caller retries the whole transaction after a deadlock, and commits right after this, since the day's counter
+    is locked from the last statement on.
+    """
+    unique: dict[str, InquiryReceived] = {}
+    for inquiry in inquiries:
+        unique.setdefault(inquiry.dedupe_key, inquiry)
+    pairs = [(inquiry.dedupe_key, inquiry.receipt_id) for inquiry in unique.values()]
+    taken = await claims.take_claims(connection, pairs, now)
+    old = unique.keys() - taken
+    known = await claims.list_claimed(connection, old) if old else {}
+    fresh = [inquiry for key, inquiry in unique.items() if key in taken]
+    book = await _place(connection, fresh, now) if fresh else LeadBook(iter(()))
+    await _write(connection, book, now, actor)
+    await _announce(connection, book, _settlements(inquiries, book, known, now), now, policy)
+    placed = {entry.inquiry.dedupe_key: entry for entry in book.placed()}
+    return {key: _answer(placed.get(key), known.get(key)) for key in unique}
+
+
+async def _place(connection: Connection, inquiries: Sequence[InquiryReceived], now: datetime) -> LeadBook:
+    """Find out who wrote, lock them, and then, with a fresh snapshot, which leads they have."""
+    recognised = await recognise_people(connection, inquiries, now)
+    book = await _open_book(connection, inquiries, recognised)
+    for inquiry, meeting in zip(inquiries, recognised.meetings, strict=True):
+        book.place(inquiry, meeting)
+    return book
+
+
+async def _open_book(connection: Connection, inquiries: Sequence[InquiryReceived], recognised: Recognised) -> LeadBook:
+    known = recognised.known
+    found = await leads.lock_open_leads(connection, known) if known else []
+    open_leads = {lead.person_id: lead for lead in found}
+    closed = known.keys() - open_leads.keys()
+    to_open = {meeting.person_id for meeting in recognised.meetings} - open_leads.keys()
+    promised = {inquiry.lead_uuid for inquiry in inquiries if inquiry.lead_uuid}
+    return LeadBook(
+        new_ids=iter(await leads.take_lead_ids(connection, len(to_open)) if to_open else ()),
+        open=open_leads,
+        earlier=await leads.list_earlier_leads(connection, closed) if closed else {},
+        profiles={
+            person_id: person.profile_name
+            for person_id, person in known.items()
+            if person.profile_name and not person.name.words
+        },
+        taken_uuids=await leads.list_taken_uuids(connection, promised) if promised else set(),
+    )
+
+
+async def _write(connection: Connection, book: LeadBook, now: datetime, actor: str) -> None:
+    """Write everything that needs no number."""
+    if not book.entries:
+        return
+    if changed := [lead for lead in book.open.values() if lead.is_changed and lead.number is not None]:
+        await leads.save_leads(connection, changed, now)
+    placed = book.placed()
+    await journal.add_inquiries(connection, [(entry.lead.id, entry.inquiry) for entry in placed])
+    lines = [HistoryLine(entry.lead.id, describe(entry), entry.changes, actor) for entry in book.entries]
+    await journal.add_history(connection, lines, now)
+    outcomes = [Outcome(entry.inquiry.dedupe_key, str(entry.outcome), entry.lead.id) for entry in placed]
+    await claims.store_outcomes(connection, outcomes)
+    if book.aliases:
+        await leads.add_aliases(connection, book.aliases, now)
+
+
+async def _announce(
+    connection: Connection,
+    book: LeadBook,
+    settlements: Sequence[InquirySettled],
+    now: datetime,
+    policy: HandOverPolicy,
+) -> None:
+    """Write the events, and with those of new leads, as the last statement, the leads themselves."""
+    openings = [
+        Opening(entry.lead, created_at_of(entry.inquiry, now))
+        for entry in book.entries
+        if entry.outcome is SettlementOutcome.NEW
+    ]
+    new_ids = {opening.lead.id for opening in openings}
+    events: list[tuple[int, Event]] = [
+        (entry.lead.id, event) for entry in book.entries for event in announce(entry, now)
+    ]
+    old_events = [(lead_id, event) for lead_id, event in events if lead_id not in new_ids]
+    old_settlements = [(event.receipt_id, event) for event in settlements if event.lead_id not in new_ids]
+    await outbox.append(connection, LEAD_EVENTS, old_events)
+    await outbox.append(connection, SETTLEMENTS, old_settlements)
+    if openings:
+        numbered = [_numbered(LEAD_EVENTS, lead_id, event, lead_id) for lead_id, event in events if lead_id in new_ids]
+        numbered += [
+            _numbered(SETTLEMENTS, event.receipt_id, event, event.lead_id)
+            for event in settlements
+            if event.lead_id in new_ids
+        ]
+        await numbering.open_leads(connection, openings, numbered, now, policy.wait_after(0))
+
+
+def _numbered(topic: Topic, key: object, event: Event, lead_id: int) -> NumberedEvent:
+    return NumberedEvent(topic.name, str(key), event_type(event), event.model_dump_json(), lead_id)
+
+
+def _settlements(
+    inquiries: Sequence[InquiryReceived], book: LeadBook, known: dict[str, Claimed], now: datetime
+) -> list[InquirySettled]:
+    """An answer to every claim, also to one that came twice in this batch or was answered long ago."""
+    placed = {entry.inquiry.dedupe_key: entry for entry in book.placed()}
+    answers = []
+    for inquiry in inquiries:
+        entry = placed.get(inquiry.dedupe_key)
+        if entry is not None and entry.outcome is not None:
+            answers.append(settle(inquiry, entry.outcome, entry.lead, now))
+        else:
+            answers.append(_settle_again(inquiry, known[inquiry.dedupe_key], now))
+    return answers
+
+
+def _settle_again(inquiry: InquiryReceived, claimed: Claimed, now: datetime) -> InquirySettled:
+    return InquirySettled(
+        event_id=new_id(),
+        occurred_at=now,
+        correlation_id=inquiry.correlation_id,
+        receipt_id=inquiry.receipt_id,
+        outcome=SettlementOutcome(claimed.outcome),
+        reason=claimed.reason,
+        lead_id=claimed.lead_id,
+        lead_uuid=claimed.lead_uuid,
+        lead_number=claimed.lead_number,
+    )
+
+
+def _answer(entry: Entry | None, claimed: Claimed | None) -> Registered:
+    if entry is not None and entry.outcome is not None:
+        return Registered(entry.outcome, entry.lead.id)
+    assert claimed is not None
+    return Registered(SettlementOutcome(claimed.outcome), claimed.lead_id)

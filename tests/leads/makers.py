@@ -1,0 +1,150 @@
+"""Inquiries of invented people, registration as the consumer does it, and what must always hold afterwards."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import orjson
+
+from services.leads.domain.hand_over import HandOverPolicy
+from services.leads.domain.numbers import lead_number
+from services.leads.use_cases.register_inquiries import Registered, register_inquiries
+from shared.contracts.inquiries import Identity, InquiryReceived, Sender
+from shared.contracts.words import Channel, Evidence, IdentityKind
+from shared.kit.database import Database, is_conflict
+from shared.kit.identifiers import new_id
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+DAY = date(2026, 3, 2)
+POLICY = HandOverPolicy()
+_NAMES = UUID("6f1d7c52-6a3c-4c5e-9d0e-3c9b6a1f2e77")
+
+
+def phone(number: str, evidence: Evidence = Evidence.STATED) -> Identity:
+    """A phone that is its own match key."""
+    return Identity(kind=IdentityKind.PHONE, value=f"+{number}", match_key=number, evidence=evidence)
+
+
+def mail(address: str) -> Identity:
+    """A stated mail address."""
+    return Identity(kind=IdentityKind.EMAIL, value=address, match_key=address.lower(), evidence=Evidence.STATED)
+
+
+def whatsapp_user(user: str, scope: str = "portfolio") -> Identity:
+    """A verified id that a platform gave."""
+    return Identity(
+        kind=IdentityKind.WHATSAPP_USER, value=user, match_key=user, scope=scope, evidence=Evidence.VERIFIED
+    )
+
+
+def inquiry(
+    name: str,
+    *identities: Identity,
+    channel: Channel = Channel.FORM,
+    day: date = DAY,
+    thread: str | None = None,
+    lead_uuid: UUID | None = None,
+    received_at: datetime = NOON,
+    **sender: Any,
+) -> InquiryReceived:
+    """An inquiry that is known by `name`: the same name is the same dedupe key and receipt."""
+    return InquiryReceived(
+        event_id=new_id(),
+        occurred_at=NOON,
+        correlation_id=uuid5(_NAMES, name),
+        receipt_id=uuid5(_NAMES, name),
+        dedupe_key=hashlib.sha256(name.encode()).hexdigest()[:32],
+        thread=thread or hashlib.sha256(f"thread {name}".encode()).hexdigest()[:32],
+        channel=channel,
+        account="summer",
+        kind="form",
+        business_date=day,
+        received_at=received_at,
+        sent_at=received_at,
+        sender=Sender(identities=identities, **sender),
+        text=f"I am {name}",
+        lead_uuid=lead_uuid,
+    )
+
+
+async def register(
+    database: Database, *batch: InquiryReceived, now: datetime = NOON + timedelta(seconds=1)
+) -> list[Registered]:
+    """Register a batch as the consumer does: in one transaction, which is run again when it lost a race."""
+    while True:
+        try:
+            async with database.transaction() as connection:
+                answers = await register_inquiries(connection, batch, now, POLICY)
+        except Exception as error:
+            if not is_conflict(error):
+                raise
+            continue
+        return [answers[one.dedupe_key] for one in batch]
+
+
+async def rows(database: Database, query: str, *values: object) -> list[dict[str, Any]]:
+    """The rows of a query as dictionaries."""
+    async with database.connection() as connection:
+        return [dict(row) for row in await connection.fetch(query, *values)]
+
+
+async def lead_of(database: Database, lead_id: int | None) -> dict[str, Any]:
+    """One lead with all its columns."""
+    (lead,) = await rows(database, "SELECT * FROM leads WHERE id = $1", lead_id)
+    return lead
+
+
+async def published(database: Database, topic: str) -> list[dict[str, Any]]:
+    """The bodies of a topic's outbox rows, in their order."""
+    found = await rows(database, "SELECT body FROM outbox WHERE topic = $1 ORDER BY id", topic)
+    return [orjson.loads(row["body"]) for row in found]
+
+
+async def state(database: Database) -> dict[str, list[dict[str, Any]]]:
+    """Everything that a replay must leave as it is."""
+    tables = ("people", "identities", "person_candidates", "claims", "inquiries", "leads", "lead_aliases", "history")
+    state = {table: await rows(database, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
+    return state | {"day_counters": await rows(database, "SELECT * FROM day_counters ORDER BY 1")}
+
+
+async def assert_sound(database: Database, sent: Sequence[InquiryReceived]) -> None:
+    """Every inquiry has one effect, every open person one lead, every day the numbers 1..n, every claim an answer."""
+    keys = {one.dedupe_key for one in sent}
+    claims = await rows(database, "SELECT * FROM claims")
+    assert keys == {claim["dedupe_key"] for claim in claims}
+    assert all(claim["outcome"] and claim["lead_id"] for claim in claims)
+    inquiries = await rows(database, "SELECT receipt_id FROM inquiries")
+    assert sorted({one.receipt_id for one in sent}) == sorted(row["receipt_id"] for row in inquiries)
+    leads = await rows(database, "SELECT * FROM leads ORDER BY business_date, serial")
+    new = [claim["lead_id"] for claim in claims if claim["outcome"] == "new"]
+    assert sorted(lead["id"] for lead in leads) == sorted(new)
+    open_people = [lead["person_id"] for lead in leads if lead["status"] != 3 and not lead["deleted_at"]]
+    assert len(set(open_people)) == len(open_people)
+    await _assert_numbers(database, leads)
+    await _assert_announced(database, leads, sent)
+
+
+async def _assert_numbers(database: Database, leads: Sequence[dict[str, Any]]) -> None:
+    days: dict[date, list[int]] = {}
+    for lead in leads:
+        days.setdefault(lead["business_date"], []).append(lead["serial"])
+        assert lead_number(lead["business_date"], lead["serial"]) == lead["number"]
+    assert {day: list(range(1, len(serials) + 1)) for day, serials in days.items()} == days
+    counters = await rows(database, "SELECT * FROM day_counters")
+    assert {day: len(serials) for day, serials in days.items()} == {
+        row["business_date"]: row["last_serial"] for row in counters
+    }
+
+
+async def _assert_announced(
+    database: Database, leads: Sequence[dict[str, Any]], sent: Sequence[InquiryReceived]
+) -> None:
+    events = await published(database, "leads.events.v1")
+    created = {event["lead_id"]: event["number"] for event in events if event["type"] == "lead.created.v1"}
+    assert {lead["id"]: lead["number"] for lead in leads} == created
+    settled = await published(database, "leads.settlements.v1")
+    assert {str(one.receipt_id) for one in sent} == {event["receipt_id"] for event in settled}
+    numbers = {lead["id"]: lead["number"] for lead in leads}
+    assert all(numbers[event["lead_id"]] == event["lead_number"] for event in settled)

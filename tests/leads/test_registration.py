@@ -1,0 +1,210 @@
+"""What a registration leaves behind."""
+
+from services.leads.domain.people import Reason
+from shared.contracts.words import Channel, Evidence, SettlementOutcome
+from shared.kit.database import Database
+from shared.kit.identifiers import new_id
+from tests.leads.makers import (
+    NOON,
+    assert_sound,
+    inquiry,
+    lead_of,
+    mail,
+    phone,
+    published,
+    register,
+    rows,
+    state,
+    whatsapp_user,
+)
+
+NEW, REPEAT = SettlementOutcome.NEW, SettlementOutcome.REPEAT
+
+
+async def test_first_inquiry_opens_a_numbered_lead(database: Database) -> None:
+    """Somebody unknown gets a lead with the day's first number, what they told, and the events in order."""
+    asked = inquiry("a", phone("5215512345678"), first_name="Ada", last_name="Soler", language="es")
+    (answer,) = await register(database, asked)
+    lead = await lead_of(database, answer.lead_id)
+    assert NEW == answer.outcome
+    assert ("LEAD-20260302-001", "Ada", "Soler", "+5215512345678", "5215512345678", "form", 1, 1, True, False) == tuple(
+        lead[name]
+        for name in (
+            "number", "first_name", "last_name", "phone", "phone_key", "source", "status", "version", "is_ready",
+            "is_repeat",
+        )
+    )  # fmt: skip
+    events = await published(database, "leads.events.v1")
+    assert ["lead.created.v1", "lead.ready.v1"] == [event["type"] for event in events]
+    assert {"LEAD-20260302-001"} == {
+        event["lead_number"] for event in await published(database, "leads.settlements.v1")
+    }
+    await assert_sound(database, [asked])
+
+
+async def test_further_inquiry_joins_the_open_lead_and_fills_it(database: Database) -> None:
+    """A second inquiry of the same person adds what was unknown and changes nothing that was known."""
+    first = inquiry("a", phone("341"), first_name="Ada")
+    second = inquiry("b", phone("341"), mail("Ada@example.com"), first_name="ada", last_name="Soler", language="es")
+    (opened,) = await register(database, first)
+    (answer,) = await register(database, second)
+    lead = await lead_of(database, opened.lead_id)
+    assert (REPEAT, opened.lead_id) == (answer.outcome, answer.lead_id)
+    assert (
+        "Ada",
+        "Soler",
+        "Ada@example.com",
+        "es",
+        2,
+        True,
+    ) == tuple(lead[name] for name in ("first_name", "last_name", "email", "language", "version", "is_repeat"))
+    events = await published(database, "leads.events.v1")
+    assert ["lead.inquiry_added.v1", "lead.changed.v1"] == [event["type"] for event in events[2:]]
+    await assert_sound(database, [first, second])
+
+
+async def test_repeated_inquiry_changes_nothing_and_is_answered_again(database: Database) -> None:
+    """The same inquiry in the same batch, in a later one, and under another receipt has one effect."""
+    asked = inquiry("a", phone("341"))
+    await register(database, asked, asked)
+    before = await state(database)
+    restored = asked.model_copy(update={"receipt_id": new_id()})
+    (again,) = await register(database, restored)
+    assert before == await state(database)
+    assert NEW == again.outcome
+    settled = await published(database, "leads.settlements.v1")
+    receipts = [asked.receipt_id, asked.receipt_id, restored.receipt_id]
+    assert [str(receipt) for receipt in receipts] == [event["receipt_id"] for event in settled]
+    assert {("new", "LEAD-20260302-001")} == {(event["outcome"], event["lead_number"]) for event in settled}
+    assert 2 == len(await published(database, "leads.events.v1"))
+
+
+async def test_batch_of_many_days_and_people(database: Database) -> None:
+    """One batch may hold several days, several inquiries of one person, and people without any identity."""
+    batch = [
+        inquiry("a", phone("1")),
+        inquiry("b", phone("1"), mail("a@example.com")),
+        inquiry("c", mail("a@example.com"), day=DAYS[1]),
+        inquiry("d", phone("2"), day=DAYS[1]),
+        inquiry("e"),
+        inquiry("f"),
+    ]
+    answers = await register(database, *batch)
+    assert [NEW, REPEAT, REPEAT, NEW, NEW, NEW] == [answer.outcome for answer in answers]
+    await assert_sound(database, batch)
+
+
+DAYS = (NOON.date(), NOON.date().replace(day=3))
+
+
+async def test_contradicting_name_opens_another_lead_and_flags_both(database: Database) -> None:
+    """A stated phone of somebody with another name makes a new person; both leads show it, the owner is preferred."""
+    (ada,) = await register(database, inquiry("a", phone("341"), first_name="Ada", last_name="Soler"))
+    await rows(database, "UPDATE leads SET assigned_id = 7")
+    (bo,) = await register(database, inquiry("b", phone("341"), first_name="Bo"))
+    (bo_again,) = await register(database, inquiry("c", phone("341"), first_name="Bo", last_name="Lind"))
+    first, second = await lead_of(database, ada.lead_id), await lead_of(database, bo.lead_id)
+    assert first["person_id"] != second["person_id"]
+    assert (True, None) == (first["is_repeat"], first["repeat_of_id"])
+    assert (True, ada.lead_id, 7) == (second["is_repeat"], second["repeat_of_id"], second["preferred_owner_id"])
+    assert (REPEAT, bo.lead_id) == (bo_again.outcome, bo_again.lead_id)
+    assert [Reason.NAME_CONFLICT] == [row["reason"] for row in await rows(database, "SELECT * FROM person_candidates")]
+
+
+async def test_profile_name_never_contradicts_and_yields_to_a_stated_one(database: Database) -> None:
+    """A channel profile's name stands in on the lead until the person states theirs."""
+    chat = inquiry(
+        "a", phone("341", Evidence.VERIFIED), channel=Channel.WHATSAPP, profile_name="sunny days", thread="t"
+    )
+    (opened,) = await register(database, chat)
+    lead = await lead_of(database, opened.lead_id)
+    assert ("sunny", "days") == (lead["first_name"], lead["last_name"])
+    (answer,) = await register(database, inquiry("b", phone("341"), first_name="Ada"))
+    lead = await lead_of(database, opened.lead_id)
+    assert (opened.lead_id, "Ada", None) == (answer.lead_id, lead["first_name"], lead["last_name"])
+
+
+async def test_further_message_of_the_thread_is_no_repeat(database: Database) -> None:
+    """Chatting on does not mark a lead as repeat; writing on another channel does."""
+    user = phone("341", Evidence.VERIFIED)
+    (opened,) = await register(database, inquiry("a", user, channel=Channel.WHATSAPP, thread="t"))
+    await register(database, inquiry("b", user, channel=Channel.WHATSAPP, thread="t"))
+    assert not (await lead_of(database, opened.lead_id))["is_repeat"]
+    await register(database, inquiry("c", user, channel=Channel.FORM))
+    assert (await lead_of(database, opened.lead_id))["is_repeat"]
+
+
+async def test_phone_less_person_gains_a_phone(database: Database) -> None:
+    """Somebody known by a platform's id alone keeps the lead when a phone comes along."""
+    (opened,) = await register(database, inquiry("a", whatsapp_user("MX.1"), channel=Channel.WHATSAPP))
+    (answer,) = await register(
+        database, inquiry("b", whatsapp_user("MX.1"), phone("52", Evidence.VERIFIED), channel=Channel.WHATSAPP)
+    )
+    (form,) = await register(database, inquiry("c", phone("52"), first_name="Ada"))
+    assert [opened.lead_id] * 3 == [opened.lead_id, answer.lead_id, form.lead_id]
+    assert "+52" == (await lead_of(database, opened.lead_id))["phone"]
+
+
+async def test_two_people_with_verified_identities_are_flagged(database: Database) -> None:
+    """Two verified identities of two people in one message flag them and merge nothing."""
+    await register(database, inquiry("a", whatsapp_user("MX.1")), inquiry("b", phone("52", Evidence.VERIFIED)))
+    (answer,) = await register(database, inquiry("c", whatsapp_user("MX.1"), phone("52", Evidence.VERIFIED)))
+    assert REPEAT == answer.outcome
+    assert 2 == len(await rows(database, "SELECT * FROM people"))
+    (candidate,) = await rows(database, "SELECT * FROM person_candidates")
+    assert Reason.SHARED_VERIFIED == candidate["reason"]
+
+
+async def test_claimed_address_is_a_candidate_at_most(database: Database) -> None:
+    """Somebody else's contact card never joins its owner, whose lead stays apart."""
+    (owner,) = await register(database, inquiry("a", phone("52", Evidence.VERIFIED)))
+    (other,) = await register(database, inquiry("b", whatsapp_user("MX.1"), phone("52", Evidence.CLAIMED)))
+    assert owner.lead_id != other.lead_id
+    assert [Reason.CLAIMED] == [row["reason"] for row in await rows(database, "SELECT * FROM person_candidates")]
+    assert (await lead_of(database, other.lead_id))["phone"] is None
+
+
+async def test_inquiry_after_closing_opens_a_repeat_for_the_same_owner(database: Database) -> None:
+    """A closed or deleted lead stays as it is; the next inquiry opens one that points back at it."""
+    (first,) = await register(database, inquiry("a", phone("341")))
+    await rows(database, "UPDATE leads SET status = 3, outcome = 'lost', closed_at = now(), assigned_id = 7")
+    (second,) = await register(database, inquiry("b", phone("341")))
+    lead = await lead_of(database, second.lead_id)
+    assert (NEW, True, first.lead_id, 7) == (
+        second.outcome, lead["is_repeat"], lead["repeat_of_id"], lead["preferred_owner_id"]
+    )  # fmt: skip
+    ready = (await published(database, "leads.events.v1"))[-1]
+    assert ("lead.ready.v1", True, 7) == (ready["type"], ready["is_repeat"], ready["preferred_owner_id"])
+    await rows(database, "UPDATE leads SET deleted_at = now() WHERE id = $1", second.lead_id)
+    (third,) = await register(database, inquiry("c", phone("341")))
+    assert (NEW, second.lead_id) == (third.outcome, (await lead_of(database, third.lead_id))["repeat_of_id"])
+
+
+async def test_promised_uuid_is_the_lead_or_an_alias_of_it(database: Database) -> None:
+    """The uuid that the edge returned leads to the lead, also when the person had one open already."""
+    first, second = new_id(), new_id()
+    (opened,) = await register(database, inquiry("a", phone("341"), lead_uuid=first))
+    await register(database, inquiry("b", phone("341"), lead_uuid=second))
+    assert first == (await lead_of(database, opened.lead_id))["lead_uuid"]
+    (alias,) = await rows(database, "SELECT * FROM lead_aliases")
+    assert (second, opened.lead_id) == (alias["lead_uuid"], alias["lead_id"])
+    (other,) = await register(database, inquiry("c", phone("99"), lead_uuid=second))
+    assert second != (await lead_of(database, other.lead_id))["lead_uuid"]
+
+
+async def test_stated_never_overwrites_verified(database: Database) -> None:
+    """A stated spelling of a verified phone changes neither its evidence nor the number that replies go to."""
+    await register(database, inquiry("a", phone("52", Evidence.VERIFIED)))
+    stated = phone("52").model_copy(update={"value": "052"})
+    await register(database, inquiry("b", stated, phone="052"))
+    (identity,) = await rows(database, "SELECT * FROM identities")
+    (lead,) = await rows(database, "SELECT * FROM leads")
+    assert ("verified", "+52", "+52") == (identity["evidence"], identity["value"], lead["phone"])
+
+
+async def test_huge_numbers_in_content_are_kept(database: Database) -> None:
+    """An integer beyond 64 bits in what somebody sent is no reason to lose it."""
+    asked = inquiry("a").model_copy(update={"content": {"answer": 2**63 + 1}})
+    await register(database, asked)
+    (kept,) = await rows(database, "SELECT content->>'answer' AS answer FROM inquiries")
+    assert str(2**63 + 1) == kept["answer"]
