@@ -40,6 +40,8 @@ class CapacityFull(Refused):
 
     def __init__(self, member: Member, open_leads: int) -> None:
         super().__init__(f"{member.name} holds {open_leads} open leads; their capacity is {member.capacity}.")
+        self.capacity = member.capacity
+        self.open_leads = open_leads
 
 
 class EmailTaken(Refused):

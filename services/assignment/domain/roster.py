@@ -49,6 +49,10 @@ class Roster:
         """The member with this id, if there is one."""
         return self._members.get(member_id)
 
+    def get_member(self, member_id: int) -> Member:
+        """The member with this id; raises KeyError when there is none."""
+        return self._members[member_id]
+
     def workload(self, member_id: int) -> Workload:
         """The member's counters now."""
         return self._workloads[member_id]
@@ -87,13 +91,13 @@ class Roster:
             for member_id in sorted(self._members)
         )
 
+    def ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Candidates from the best to the worst; those who are not eligible come last."""
+        return sorted(candidates, key=self._standing, reverse=True)
+
     def best(self, candidates: Sequence[Candidate]) -> Candidate | None:
         """The eligible candidate with the highest score; of equals the one who waited longest, then the lower id."""
-        return max(
-            (each for each in candidates if each.is_eligible),
-            key=lambda each: (each.score, -self._workloads[each.member_id].turn, -each.member_id),
-            default=None,
-        )
+        return max((each for each in candidates if each.is_eligible), key=self._standing, default=None)
 
     def free_places(self) -> int:
         """How many leads could be taken now by those who are eligible."""
@@ -112,6 +116,9 @@ class Roster:
         if not counts:
             return "nobody is free: the team has no salesperson"
         return "nobody is free: " + ", ".join(f"{count} {obstacle}" for obstacle, count in sorted(counts.items()))
+
+    def _standing(self, each: Candidate) -> tuple[bool, float, int, int]:
+        return each.is_eligible, each.score, -self._workloads[each.member_id].turn, -each.member_id
 
     def _weigh(self, member_id: int, *, is_preferred: bool = False) -> Candidate:
         if not is_preferred and (known := self._ordinary.get(member_id)):

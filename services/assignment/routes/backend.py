@@ -1,0 +1,36 @@
+"""What every route needs, taken from the app it is part of."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from shared.contracts.words import Role
+from shared.kit.clock import Clock
+from shared.kit.database import Database
+from shared.kit.security import Caller, require
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The app's `state.backend`; `time_zone` is the one that members get who name none."""
+
+    database: Database
+    clock: Clock
+    time_zone: str
+
+
+def _backend(request: Request) -> Backend:
+    backend: Backend = request.app.state.backend
+    return backend
+
+
+AnyBackend = Annotated[Backend, Depends(_backend)]
+Reader = Annotated[Caller, Depends(require(Role.SALESPERSON))]
+Supervisor = Annotated[Caller, Depends(require(Role.SUPERVISOR))]
+Admin = Annotated[Caller, Depends(require(Role.ADMIN))]
+
+MAX_ID = 2**63 - 1
+PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
+QueryId = Annotated[int | None, Query(ge=1, le=MAX_ID)]
+Limit = Annotated[int, Query(ge=1, le=200)]
