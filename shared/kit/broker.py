@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError, for_code
 from faststream.kafka import KafkaBroker
 
 from shared.contracts.topics import ALL, Topic, dead_letter_topics
@@ -99,13 +99,23 @@ class Broker:
 
     async def end_offsets(self, topic: str) -> dict[int, int]:
         """The offset that the next record of each partition will get; empty when the topic does not exist."""
+        async with self._admin() as admin:
+            if topic not in await admin.list_topics():
+                return {}
+            (described,) = await admin.describe_topics([topic])
+        places = [TopicPartition(topic, partition["partition"]) for partition in described["partitions"]]
         async with self._consumer() as consumer:
-            return await _end_offsets(consumer, topic)
+            ends = await consumer.end_offsets(places)
+        return {at.partition: end for at, end in ends.items()}
 
     async def committed(self, group: str, topic: str) -> dict[int, int]:
         """For each partition the offset that the group reads next; partitions never committed are left out."""
         async with self._admin() as admin:
-            offsets = await admin.list_consumer_group_offsets(group)
+            try:
+                offsets = await admin.list_consumer_group_offsets(group)
+            except GroupCoordinatorNotAvailableError:
+                # A cluster on which no group ever committed has no topic for offsets yet.
+                return {}
         return {at.partition: meta.offset for at, meta in offsets.items() if at.topic == topic and meta.offset >= 0}
 
     async def lag(self, group: str, topic: str) -> int:
@@ -113,16 +123,6 @@ class Broker:
         committed = await self.committed(group, topic)
         ends = await self.end_offsets(topic)
         return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
-
-
-async def _end_offsets(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]:
-    # Unlike partitions_for_topic(), which only looks at the topics it already knows, this asks the broker.
-    if topic not in await consumer.topics():
-        return {}
-    consumer.assign([TopicPartition(topic, 0)])
-    partitions = consumer.partitions_for_topic(topic) or set()
-    ends = await consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
-    return {at.partition: end for at, end in ends.items()}
 
 
 def _new_topic(topic: Topic, replication: int) -> NewTopic:

@@ -33,7 +33,7 @@ class Worker:
     consumers: Sequence[Consumer[Any]] = ()
     relays: Sequence[Relay] = ()
     loops: Sequence[Loop] = ()
-    _running: bool = field(default=False, init=False)
+    is_running: bool = field(default=False, init=False)
 
     async def run(self) -> None:
         """Work until cancelled; then finish the batch in hand, commit it, and leave the groups."""
@@ -47,7 +47,7 @@ class Worker:
 
     async def check(self) -> None:
         """Raise when the consumers have not joined their groups yet."""
-        if not self._running:
+        if not self.is_running:
             raise ConnectionError("the consumers have not joined their groups yet")
 
     async def _consume(self) -> None:
@@ -58,7 +58,7 @@ class Worker:
                 consumer.subscribe(broker)
             try:
                 await broker.start()
-                self._running = True
+                self.is_running = True
                 await asyncio.Event().wait()
             except Exception as error:
                 if not is_broker_error(error):
@@ -66,7 +66,7 @@ class Worker:
                 log.warning("consumers wait for the broker", error=describe(error))
                 await backoff.wait()
             finally:
-                self._running = False
+                self.is_running = False
                 await _stop(broker)
 
 

@@ -4,6 +4,8 @@ import json
 import math
 from typing import Any
 
+import orjson
+
 MAX_DEPTH = 32
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _SAFE_DIGITS = 18
@@ -37,12 +39,12 @@ def clean_json(value: Any, max_depth: int = MAX_DEPTH) -> Any:
     return value
 
 
-def parse_json(raw: bytes, max_depth: int = MAX_DEPTH) -> Any:
+def parse_json(raw: bytes, max_depth: int = MAX_DEPTH, *, clean: bool = True) -> Any:
     """Read JSON bytes of any origin; raises `UnreadableJson` and nothing else.
 
     Numbers that do not fit (integers of more than 18 digits, floats beyond the range) stay text, so that long
     ids keep every digit; NaN and infinity are refused. Of doubled keys the last counts. Texts come back
-    cleaned.
+    cleaned, unless the caller keeps them as they came and has them cleaned by who reads them.
     """
     try:
         text = raw.decode("utf-8-sig")
@@ -55,11 +57,19 @@ def parse_json(raw: bytes, max_depth: int = MAX_DEPTH) -> Any:
         raise
     except ValueError:
         raise UnreadableJson("not JSON" if raw.strip() else "empty") from None
-    if b"\\u" in raw:
+    if clean and b"\\u" in raw:
         return clean_json(value, max_depth)
     if raw.count(b"[") + raw.count(b"{") > max_depth:
         _check_depth(value, max_depth)
     return value
+
+
+def dump_json(value: Any) -> bytes:
+    """Write a value that came from JSON, uncleaned ones included: what UTF-8 cannot hold stays escaped."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _check_depth(value: Any, allowed: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.kit.text import UnreadableJson, clean_text, parse_json
+from shared.kit.text import UnreadableJson, clean_text, dump_json, parse_json
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,7 @@ def test_what_cannot_be_read_has_one_error(raw: bytes, reason: str) -> None:
         parse_json(raw)
 
 
-@given(
-    st.binary(max_size=300) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
-)
+@given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_nothing_else_is_raised(raw: bytes) -> None:
     """Any bytes are either a value or the one error."""
     try:
@@ -70,3 +68,10 @@ def test_clean_text_can_be_stored(text: str) -> None:
     assert "\x00" not in cleaned
     assert cleaned == clean_text(cleaned)
     cleaned.encode()
+
+
+@pytest.mark.parametrize("raw", [b'{"a":"\\u0000"}', b'["\\ud800"]', '["\u00e4"]'.encode()])
+def test_uncleaned_json_survives_being_written(raw: bytes) -> None:
+    """A value that was parsed without cleaning is written without a loss, so that it can be cleaned later."""
+    uncleaned = parse_json(raw, clean=False)
+    assert uncleaned == parse_json(dump_json(uncleaned), clean=False)

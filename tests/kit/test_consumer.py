@@ -1,0 +1,219 @@
+"""The batch consumer on the real broker and a real database."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+
+from aiokafka import AIOKafkaProducer
+
+from deploy.local.servers import Servers
+from shared.contracts.events import EVENT_TYPE_HEADER
+from shared.contracts.topics import Topic
+from shared.kit import inbox
+from shared.kit.broker import Broker
+from shared.kit.consumer import Consumer, GroupSettings
+from shared.kit.database import Connection, Database
+from shared.kit.records import Received
+from tests.kit.conftest import FAST_GROUP, SERVICE, Noted, decode_noted, effects, noted, record_effects
+from tests.kit.running import consuming_worker, running
+from tests.support.waiting import eventually
+
+
+async def publish(bootstrap_servers: str, topic: Topic, bodies: Sequence[bytes], kind: bytes = b"noted.v1") -> None:
+    """Write bodies into a topic, created when missing, spread over its partitions."""
+    await Broker(bootstrap_servers).ensure_topics([topic])
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers)
+    await producer.start()
+    for position, body in enumerate(bodies):
+        headers = [(EVENT_TYPE_HEADER, kind), ("odd", b"\xff\xfe")]
+        await producer.send(topic.name, body, partition=position % topic.partitions, headers=headers)
+    await producer.stop()
+
+
+def bodies(*numbers: int) -> list[bytes]:
+    """The encoded events with these numbers."""
+    return [noted(number).model_dump_json().encode() for number in numbers]
+
+
+def consumer_of(
+    topic: Topic, database: Database, handle: object = record_effects, group: GroupSettings = FAST_GROUP
+) -> Consumer[Noted]:
+    """A consumer of the test's topic."""
+    return Consumer(
+        service=SERVICE,
+        topic=topic,
+        decode=decode_noted,
+        handle=handle,  # type: ignore[arg-type]
+        database=database,
+        group=group,
+    )
+
+
+async def caught_up(bootstrap_servers: str, consumer: Consumer[Noted]) -> bool:
+    """Whether the group has committed everything."""
+    return await Broker(bootstrap_servers).lag(consumer.name, consumer.topic.name) == 0
+
+
+async def test_every_record_has_one_effect(database: Database, topic: Topic, bootstrap_servers: str) -> None:
+    """All records of all partitions take effect once, and the group's offsets say so."""
+    await publish(bootstrap_servers, topic, bodies(*range(200)))
+    consumer = consumer_of(topic, database)
+    async with running(consuming_worker(consumer, bootstrap_servers)):
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
+    assert list(range(200)) == sorted(await effects(database))
+
+
+async def test_offsets_are_committed_after_the_database(
+    database: Database, topic: Topic, bootstrap_servers: str
+) -> None:
+    """While a handler's transaction is open, the group has not committed the records in it."""
+    await publish(bootstrap_servers, topic, bodies(1))
+    committed_while_open: list[dict[int, int]] = []
+
+    async def handle(connection: Connection, batch: Sequence[Received[Noted]]) -> None:
+        await record_effects(connection, batch)
+        # Long enough for a commit that was sent before the handler to be seen.
+        await asyncio.sleep(0.3)
+        committed_while_open.append(await Broker(bootstrap_servers).committed(consumer.name, topic.name))
+
+    consumer = consumer_of(topic, database, handle)
+    async with running(consuming_worker(consumer, bootstrap_servers)):
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
+    assert [{}] == committed_while_open
+
+
+async def test_a_crash_before_the_commit_repeats_the_batch(
+    database: Database, topic: Topic, bootstrap_servers: str
+) -> None:
+    """A consumer that dies within its transaction leaves no effect, and the next one does the work."""
+    await publish(bootstrap_servers, topic, bodies(1, 2, 3))
+    reached = asyncio.Event()
+
+    async def hang(connection: Connection, batch: Sequence[Received[Noted]]) -> None:
+        await record_effects(connection, batch)
+        reached.set()
+        await asyncio.Event().wait()
+
+    async with running(consuming_worker(consumer_of(topic, database, hang), bootstrap_servers)):
+        await asyncio.wait_for(reached.wait(), 20)
+    assert [] == await effects(database)
+    second = consumer_of(topic, database)
+    async with running(consuming_worker(second, bootstrap_servers)):
+        await eventually(lambda: caught_up(bootstrap_servers, second), within=20)
+    assert [1, 2, 3] == sorted(await effects(database))
+
+
+async def test_a_poison_record_is_put_aside_alone(database: Database, topic: Topic, bootstrap_servers: str) -> None:
+    """One record that the handler fails on and one that does not decode become dead letters; the rest flow."""
+
+    async def handle(connection: Connection, batch: Sequence[Received[Noted]]) -> None:
+        await record_effects(connection, batch)
+        if any(received.event.number == 13 for received in batch):
+            raise ValueError("thirteen")
+
+    await publish(bootstrap_servers, topic, [*bodies(*range(40)), b"not json"])
+    consumer = consumer_of(topic, database, handle)
+    async with running(consuming_worker(consumer, bootstrap_servers)):
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
+    assert sorted(set(range(40)) - {13}) == sorted(await effects(database))
+    async with database.connection() as connection:
+        letters = await connection.fetch("SELECT body, attempts, error FROM dead_letters ORDER BY attempts")
+        copies = await connection.fetchval("SELECT count(*) FROM outbox WHERE topic = $1", topic.dead_letters(SERVICE))
+    assert [(b"not json", 1), (letters[1]["body"], 3)] == [(row["body"], row["attempts"]) for row in letters]
+    assert 2 == copies
+    assert "thirteen" not in letters[1]["error"], "an error's text may quote a record"
+
+
+async def test_an_unknown_type_is_skipped(database: Database, topic: Topic, bootstrap_servers: str) -> None:
+    """An event of a newer producer neither stops the consumer nor becomes a dead letter."""
+    await publish(bootstrap_servers, topic, bodies(1), kind=b"invented.v9")
+    consumer = consumer_of(topic, database)
+    async with running(consuming_worker(consumer, bootstrap_servers)):
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
+    async with database.connection() as connection:
+        assert 0 == await connection.fetchval("SELECT count(*) FROM dead_letters")
+    assert [] == await effects(database)
+
+
+async def test_too_many_dead_letters_stop_the_consumer(
+    database: Database, topic: Topic, bootstrap_servers: str
+) -> None:
+    """Past the limit the consumer stands still until an operator resumes it, and then goes on."""
+    await publish(bootstrap_servers, topic, [b"bad"] * 101)
+    consumer = consumer_of(topic, database)
+
+    async def stopped() -> bool:
+        async with database.connection() as connection:
+            return bool(await connection.fetchval("SELECT count(*) FROM consumer_stops"))
+
+    async with running(consuming_worker(consumer, bootstrap_servers)):
+        await eventually(stopped, within=20)
+        await publish(bootstrap_servers, topic, bodies(7))
+        assert not await caught_up(bootstrap_servers, consumer)
+        async with database.connection() as connection:
+            await connection.execute("DELETE FROM consumer_stops")
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
+    assert [7] == await effects(database)
+
+
+async def test_a_consumer_waits_for_its_database(topic: Topic, kit_url: str, private_servers: Servers) -> None:
+    """While the database is away nothing is dead-lettered; when it is back everything takes effect."""
+    from tests.kit.conftest import migrate_kit  # noqa: PLC0415
+
+    servers = private_servers
+    url = f"{servers.postgres.url}/postgres"
+    await migrate_kit(url)
+    database = Database(url)
+    await database.open()
+    consumer = consumer_of(topic, database)
+    async with running(consuming_worker(consumer, servers.kafka.bootstrap_servers)) as worker:
+        await eventually(lambda: worker.is_running, within=20)
+        await servers.postgres.kill()
+        await publish(servers.kafka.bootstrap_servers, topic, bodies(*range(30)))
+        await asyncio.sleep(1)
+        await servers.postgres.start()
+        await eventually(lambda: caught_up(servers.kafka.bootstrap_servers, consumer), within=30)
+    assert list(range(30)) == sorted(await effects(database))
+    async with database.connection() as connection:
+        assert 0 == await connection.fetchval("SELECT count(*) FROM dead_letters")
+    await database.close()
+
+
+async def claim_and_record(connection: Connection, batch: Sequence[Received[Noted]]) -> None:
+    """The handler that real consumers resemble: claim, then work."""
+    new = await inbox.claim(connection, SERVICE, [received.event.event_id for received in batch])
+    await record_effects(connection, [received for received in batch if received.event.event_id in new])
+    await asyncio.sleep(0.01)
+
+
+async def test_joining_and_killed_workers_lose_and_double_nothing(
+    database: Database, topic: Topic, bootstrap_servers: str, kit_url: str
+) -> None:
+    """Worker processes that join, and are killed with SIGKILL, leave exactly one effect per record."""
+    numbers = list(range(3000))
+    await Broker(bootstrap_servers).ensure_topics([topic])
+    group = GroupSettings(session_timeout=timedelta(seconds=6), max_records=20)
+    consumer = consumer_of(topic, database, claim_and_record, group)
+    command = [sys.executable, "-m", "tests.kit.lone_worker", kit_url, bootstrap_servers, topic.model_dump_json()]
+    workers = [await asyncio.create_subprocess_exec(*command)]
+    try:
+        for start in range(0, 3000, 600):
+            await publish(bootstrap_servers, topic, bodies(*numbers[start : start + 600]))
+            workers.append(await asyncio.create_subprocess_exec(*command))
+            await eventually(lambda start=start: _progress(database, start), within=40)  # type: ignore[misc]
+            victim = workers.pop(0)
+            os.kill(victim.pid, signal.SIGKILL)
+            await victim.wait()
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=60)
+    finally:
+        for worker in workers:
+            worker.kill()
+            await worker.wait()
+    assert numbers == sorted(await effects(database))
+
+
+async def _progress(database: Database, count: int) -> bool:
+    return len(await effects(database)) > count
