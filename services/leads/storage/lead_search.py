@@ -18,10 +18,14 @@ _DIGITS_THAT_NAME_A_PHONE = 5
 
 
 class PhoneQuery(NamedTuple):
-    """A number that somebody looks for: the match keys of its readings, and its bare digits."""
+    """A number that somebody looks for: the match keys of its readings, and its bare digits.
+
+    `ending` is set for a national number that there is no region for: numbers that end so are meant.
+    """
 
     keys: tuple[str, ...]
     digits: str
+    ending: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ async def list_leads(
     statement = select(Lead).where(*visible_to(caller), *_conditions(wanted)).limit(limit)
     if after is not None:
         here = tuple_(*columns)
-        there = tuple_(*(literal(value) for value in after))
+        there = tuple_(*(literal(value, col(column).type) for column, value in zip(columns, after, strict=True)))
         statement = statement.where(here < there if order.is_descending else here > there)
     ordered = [col(column).desc() if order.is_descending else col(column).asc() for column in columns]
     return list((await session.exec(statement.order_by(*ordered))).all())
@@ -153,13 +157,10 @@ def _has_phone(phone: PhoneQuery) -> ColumnElement[bool]:
     """A number of the lead or of its person; what could not be read when it came is compared by its digits."""
     digits_of_lead = func.regexp_replace(Lead.phone, "[^0-9]", "", "g")
     unread = and_(col(Lead.phone_key).is_(None), digits_of_lead.in_([phone.digits, *phone.keys]))
-    if not phone.keys:
-        # A national number without a region to read it in: whatever ends like it.
-        national = phone.digits.lstrip("0")
-        if len(national) < _DIGITS_THAT_NAME_A_PHONE:
-            return unread
-        return or_(unread, col(Lead.phone_key).endswith(national))
     owners = select(PersonIdentity.person_id).where(
         col(PersonIdentity.kind) == str(IdentityKind.PHONE), col(PersonIdentity.match_key).in_(phone.keys)
     )
-    return or_(unread, col(Lead.phone_key).in_(phone.keys), col(Lead.person_id).in_(owners))
+    found = [unread, col(Lead.phone_key).in_(phone.keys), col(Lead.person_id).in_(owners)]
+    if phone.ending is not None:
+        found.append(col(Lead.phone_key).endswith(phone.ending))
+    return or_(*found)

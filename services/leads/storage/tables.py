@@ -10,6 +10,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Text,
@@ -310,3 +311,25 @@ class Member(LeadsTable, table=True):
     role: str = Field(sa_type=Text)
     time_zone: str = Field(sa_type=Text)
     is_active: bool
+
+
+class IdempotentAnswer(LeadsTable, table=True):
+    """A write with an Idempotency-Key and its answer; the answer is empty only inside its own transaction.
+
+    `body` may hold personal data of the lead `lead_id`, for the days that a client may send again.
+    """
+
+    __tablename__ = "idempotent_answers"
+    __table_args__ = (
+        Index("ix_idempotent_answers_created_at", "created_at"),
+        Index("ix_idempotent_answers_lead_id", "lead_id", postgresql_where=text("lead_id IS NOT NULL")),
+    )
+
+    actor: str = Field(sa_type=Text, primary_key=True)
+    key: str = Field(sa_type=Text, primary_key=True)
+    fingerprint: str = Field(sa_type=Text)
+    lead_id: int | None = Field(default=None, sa_type=BigInteger)
+    status: int | None = Field(default=None, sa_type=SmallInteger)
+    body: bytes | None = Field(default=None, sa_type=LargeBinary)
+    headers: dict[str, str] | None = Field(default=None, sa_type=JSONB)
+    created_at: datetime = Field(sa_type=INSTANT)
