@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, TopicAlreadyExistsError, for_code
 from faststream.kafka import KafkaBroker
 
-from shared.contracts.topics import ALL, Topic, dead_letter_topics
+from shared.contracts.topics import Topic
 from shared.kit.logging import get_logger
 
 log = get_logger()
@@ -30,6 +30,8 @@ def build_broker(bootstrap_servers: str, service: str) -> KafkaBroker:
         client_id=f"leadline-{service}",
         apply_types=False,
         allow_auto_create_topics=False,
+        # How long a stop waits for the batch in hand, before it is cancelled and its transaction rolled back.
+        graceful_timeout=2.0,
         logger=None,
     )
 
@@ -81,9 +83,9 @@ class Broker:
         async with self._admin() as admin:
             return str((await admin.describe_cluster())["cluster_id"])
 
-    async def ensure_topics(self, topics: Iterable[Topic] = (), replication: int = 1) -> list[str]:
-        """Create those declared topics that do not exist, all by default, and return their names."""
-        wanted = {topic.name: topic for topic in (topics or (*ALL, *dead_letter_topics()))}
+    async def ensure_topics(self, topics: Iterable[Topic], replication: int = 1) -> list[str]:
+        """Create those topics that do not exist, and return their names."""
+        wanted = {topic.name: topic for topic in topics}
         async with self._admin() as admin:
             missing = sorted(set(wanted) - set(await admin.list_topics()))
             if not missing:

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from faststream.kafka import KafkaBroker
 from pydantic import ValidationError
 
-from shared.kit.broker import build_broker, is_broker_error
+from shared.kit.broker import Broker, build_broker, is_broker_error
 from shared.kit.consumer import Consumer
 from shared.kit.logging import describe, get_logger
 from shared.kit.loops import Backoff, Loop, run_loops
@@ -57,6 +57,8 @@ class Worker:
             for consumer in self.consumers:
                 consumer.subscribe(broker)
             try:
+                # A consumer that joins before its topic exists would ask for it without a pause.
+                await Broker(self.bootstrap_servers).ensure_topics(consumer.topic for consumer in self.consumers)
                 await broker.start()
                 self.is_running = True
                 await asyncio.Event().wait()
@@ -73,7 +75,7 @@ class Worker:
 async def _stop(broker: KafkaBroker) -> None:
     # Leaving a group needs the broker; one that is down must not hold up a shutdown.
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(6):
             await broker.stop()
 
 

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from aiokafka import AIOKafkaProducer
 
@@ -17,7 +18,7 @@ from shared.kit.broker import Broker
 from shared.kit.consumer import Consumer, GroupSettings
 from shared.kit.database import Connection, Database
 from shared.kit.records import Received
-from tests.kit.conftest import FAST_GROUP, SERVICE, Noted, decode_noted, effects, noted, record_effects
+from tests.kit.conftest import FAST_GROUP, SERVICE, Noted, decode_noted, effects, migrate_kit, noted, record_effects
 from tests.kit.running import consuming_worker, running
 from tests.support.waiting import eventually
 
@@ -161,8 +162,6 @@ async def test_too_many_dead_letters_stop_the_consumer(
 
 async def test_a_consumer_waits_for_its_database(topic: Topic, kit_url: str, private_servers: Servers) -> None:
     """While the database is away nothing is dead-lettered; when it is back everything takes effect."""
-    from tests.kit.conftest import migrate_kit  # noqa: PLC0415
-
     servers = private_servers
     url = f"{servers.postgres.url}/postgres"
     await migrate_kit(url)
@@ -203,7 +202,7 @@ async def test_joining_and_killed_workers_lose_and_double_nothing(
         for start in range(0, 3000, 600):
             await publish(bootstrap_servers, topic, bodies(*numbers[start : start + 600]))
             workers.append(await asyncio.create_subprocess_exec(*command))
-            await eventually(lambda start=start: _progress(database, start), within=40)  # type: ignore[misc]
+            await eventually(partial(_progress, database, start), within=40)
             victim = workers.pop(0)
             os.kill(victim.pid, signal.SIGKILL)
             await victim.wait()

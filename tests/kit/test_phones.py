@@ -48,9 +48,7 @@ def test_scripts_marks_and_landlines(typed: str, region: str | None, key: str) -
     assert key == match_key(typed, region)
 
 
-@pytest.mark.parametrize(
-    "typed", ["+1 650 253 0000 ext. 12", "+1 650 253 0000 x12", "+1 650 253 0000;ext=12"]
-)
+@pytest.mark.parametrize("typed", ["+1 650 253 0000 ext. 12", "+1 650 253 0000 x12", "+1 650 253 0000;ext=12"])
 def test_an_extension_is_kept_apart(typed: str) -> None:
     """An extension is no part of the number."""
     phone = parse_phone(typed)
@@ -58,9 +56,7 @@ def test_an_extension_is_kept_apart(typed: str) -> None:
     assert expected == phone
 
 
-@pytest.mark.parametrize(
-    "typed", ["1-800-FLOWERS", "US.6502530000", "", "+", "call me", "5" * 200, "\ud800", "\x00"]
-)
+@pytest.mark.parametrize("typed", ["1-800-FLOWERS", "US.6502530000", "", "+", "call me", "5" * 200, "\ud800", "\x00"])
 def test_what_is_no_number_is_refused(typed: str) -> None:
     """Letters are never converted to digits, and nothing unreadable raises."""
     assert parse_phone(typed, "US") is None

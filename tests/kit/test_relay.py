@@ -15,7 +15,8 @@ from tests.support.waiting import eventually
 async def read_all(bootstrap_servers: str, topic: Topic) -> list[int]:
     """The numbers in a topic, in the order of each partition."""
     ends = await Broker(bootstrap_servers).end_offsets(topic.name)
-    wanted, numbers = sum(ends.values()), []
+    wanted = sum(ends.values())
+    numbers: list[int] = []
     consumer = AIOKafkaConsumer(topic.name, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -41,9 +42,7 @@ async def all_sent(database: Database) -> bool:
     return await unsent(database) == 0
 
 
-async def test_rows_of_one_key_are_published_in_order(
-    database: Database, topic: Topic, bootstrap_servers: str
-) -> None:
+async def test_rows_of_one_key_are_published_in_order(database: Database, topic: Topic, bootstrap_servers: str) -> None:
     """What was written under one key arrives in the order of writing."""
     async with database.transaction() as connection:
         await outbox.append(connection, topic, [("one key", noted(number)) for number in range(2500)])

@@ -4,11 +4,15 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
+async def eventually(condition: Callable[[], Awaitable[T]], *, within: float = ..., what: str = ...) -> T: ...
+@overload
+async def eventually(condition: Callable[[], T], *, within: float = ..., what: str = ...) -> T: ...
 async def eventually(condition: Callable[[], T | Awaitable[T]], *, within: float = 10.0, what: str = "") -> T:
     """Call a condition until it returns something true, and return that.
 
