@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from services.assignment.domain.leads import Choice, Lead, Stage
 from services.assignment.domain.ledger import Ledger
@@ -103,8 +104,13 @@ def _workload(row: Any) -> Workload:
 
 def _lead(row: Any) -> Lead:
     values = dict(row)
-    outcome = values["outcome"]
-    return Lead(**values | {"stage": Stage(values["stage"]), "outcome": LeadOutcome(outcome) if outcome else None})
+    values["stage"] = Stage(values["stage"])
+    if values["outcome"] is not None:
+        values["outcome"] = LeadOutcome(values["outcome"])
+    if values["correlation_id"] is not None:
+        # asyncpg has a UUID class of its own, which orjson refuses.
+        values["correlation_id"] = UUID(bytes=values["correlation_id"].bytes)
+    return Lead(**values)
 
 
 def _decision_values(choice: Choice, at: datetime) -> dict[str, Any]:
