@@ -1,0 +1,91 @@
+"""Creating a lead by hand or by an API: an inquiry like any other, registered by the same rules."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.leads.domain.hand_over import HandOverPolicy
+from services.leads.use_cases.register_inquiries import Registered, register_inquiries
+from shared.contracts.inquiries import Identity, InquiryReceived, Sender
+from shared.contracts.words import Channel, Evidence, IdentityKind
+from shared.kit.clock import business_date
+from shared.kit.database import Connection
+from shared.kit.identifiers import new_id
+from shared.kit.phones import parse_phone
+
+
+@dataclass(frozen=True, slots=True)
+class NewLead:
+    """What somebody writes down about a person; phone and mail are as they came, and are stated evidence.
+
+    `region` reads national phone numbers (two letters, such as `MX`). A phone that cannot be read is kept.
+    """
+
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    language: str | None = None
+    message: str | None = None
+    region: str | None = None
+    attribution: dict[str, Any] = field(default_factory=dict)
+
+
+async def create_lead(
+    connection: Connection,
+    new: NewLead,
+    *,
+    actor: str,
+    request_id: UUID,
+    now: datetime,
+    zone: ZoneInfo,
+    policy: HandOverPolicy,
+) -> Registered:
+    """Register a person's inquiry on channel `rest`; the outcome is `repeat` when they had an open lead already.
+
+    Takes the number as its last statement: commit soon, everybody else's leads of the day wait. A request that is
+    sent again with the same `request_id` changes nothing and is answered with the same lead.
+    """
+    inquiry = InquiryReceived(
+        event_id=new_id(),
+        occurred_at=now,
+        correlation_id=request_id,
+        receipt_id=request_id,
+        dedupe_key=f"rest-{request_id.hex}",
+        thread=f"rest-{request_id.hex}",
+        channel=Channel.REST,
+        account=actor,
+        kind="rest",
+        business_date=business_date(now, zone),
+        received_at=now,
+        sent_at=now,
+        sender=Sender(
+            identities=_identities(new),
+            first_name=new.first_name,
+            last_name=new.last_name,
+            phone=new.phone,
+            email=new.email,
+            language=new.language,
+        ),
+        text=new.message,
+        attribution=new.attribution,
+    )
+    answers = await register_inquiries(connection, [inquiry], now, policy, actor)
+    return answers[inquiry.dedupe_key]
+
+
+def _identities(new: NewLead) -> tuple[Identity, ...]:
+    identities = []
+    phone = parse_phone(new.phone, new.region) if new.phone else None
+    if new.phone and phone is not None and phone.is_valid:
+        identities.append(
+            Identity(kind=IdentityKind.PHONE, value=new.phone, match_key=phone.match_key, evidence=Evidence.STATED)
+        )
+    email = (new.email or "").strip()
+    if "@" in email:
+        identities.append(
+            Identity(kind=IdentityKind.EMAIL, value=email, match_key=email.lower(), evidence=Evidence.STATED)
+        )
+    return tuple(identities)
