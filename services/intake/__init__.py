@@ -1,0 +1,1 @@
+"""The public edge: what arrived, and what became of it."""

@@ -1,0 +1,88 @@
+"""What a web form says."""
+
+import re
+from typing import Any
+
+from services.intake.domain.adapters.emails import read_email
+from services.intake.domain.forms import REDIRECT_FIELD, split_name
+from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Ignored, Inquiry, Outcome
+from services.intake.domain.values import as_mapping, as_text, bounded
+from shared.contracts.inquiries import Identity, Sender
+from shared.contracts.words import Evidence, IdentityKind
+from shared.kit.phones import parse_phone
+
+_PERSON = frozenset(("first_name", "last_name", "name", "email", "phone", "message", REDIRECT_FIELD))
+_CLICK_IDS = frozenset(("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid", "dclid"))
+_ORIGINS = frozenset(("referrer", "landing_page", "page_url"))
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,3}")
+_LONGEST_ORIGIN = 1000
+
+
+def read_form(body: dict[str, Any], arrival: Arrival) -> Outcome:
+    """Normalise a form post; what it states about a person is only as good as any field that anybody can fill."""
+    fields = as_mapping(body.get("fields"))
+    if not any(as_text(value) if isinstance(value, str) else value for value in fields.values()):
+        return Ignored("empty form")
+    first, last = as_text(fields.get("first_name")), as_text(fields.get("last_name"))
+    if not (first or last):
+        first, last = split_name(fields.get("name"))
+    phone, email = as_text(fields.get("phone")), as_text(fields.get("email"))
+    text = as_text(fields.get("message"))
+    return Inquiry(
+        kind="form",
+        sent_at=arrival.received_at,
+        sender=Sender(
+            identities=_identities(phone, email, as_text(body.get("default_region"))),
+            first_name=first,
+            last_name=last,
+            phone=phone,
+            email=email,
+            language=_language(fields, body),
+        ),
+        thread=str(arrival.lead_uuid),
+        text=text[:LONGEST_TEXT] if text else None,
+        content=_content(fields),
+        attribution=_attribution(fields, body),
+    )
+
+
+def _identities(phone: str | None, email: str | None, region: str | None) -> tuple[Identity, ...]:
+    """What can be compared; a number or address that is none stays in the sender as it came."""
+    found = []
+    read = parse_phone(phone, region) if phone else None
+    if phone and read and read.is_valid:
+        found.append(Identity(kind=IdentityKind.PHONE, value=phone, match_key=read.match_key, evidence=Evidence.STATED))
+    address = read_email(email) if email else None
+    if email and address:
+        found.append(Identity(kind=IdentityKind.EMAIL, value=email, match_key=address, evidence=Evidence.STATED))
+    return tuple(found)
+
+
+def _is_attribution(name: str) -> bool:
+    return name.startswith("utm_") or name in _CLICK_IDS or name in _ORIGINS
+
+
+def _content(fields: dict[str, Any]) -> dict[str, Any]:
+    extra = {name: value for name, value in fields.items() if name not in _PERSON and not _is_attribution(name)}
+    if "name" in fields and ("first_name" in fields or "last_name" in fields):
+        extra["name"] = fields["name"]
+    return {"extra": bounded(extra)} if extra else {}
+
+
+def _attribution(fields: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """Campaign, click ids and pages as the page told them: bounded, and never trusted."""
+    found = {
+        name: value[:_LONGEST_ORIGIN]
+        for name, value in fields.items()
+        if _is_attribution(name) and isinstance(value, str)
+    }
+    if (page := as_text(body.get("page_url"))) and "page_url" not in found:
+        found["page_url"] = page[:_LONGEST_ORIGIN]
+    return found
+
+
+def _language(fields: dict[str, Any], body: dict[str, Any]) -> str | None:
+    for stated in (fields.get("language"), fields.get("locale"), body.get("language")):
+        if isinstance(stated, str) and _LANGUAGE.fullmatch(stated.strip()):
+            return stated.strip()
+    return None

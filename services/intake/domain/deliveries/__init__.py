@@ -1,0 +1,1 @@
+"""Deliveries are split into items, one module per channel: only what splitting needs is decided here."""

@@ -1,0 +1,146 @@
+"""What a web form posts: fields with limits, whichever of the four encodings a browser or a script chose."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from services.intake.domain.values import as_text
+from shared.kit.text import UnreadableJson, clean_text, dump_json, parse_json
+
+MOST_FIELDS = 100
+LONGEST_NAME = 100
+LONGEST_POST = 100_000
+REDIRECT_FIELD = "redirect_to"
+_LONGEST_VALUE = 4_000
+_LONGEST = {
+    "first_name": 200,
+    "last_name": 200,
+    "name": 400,
+    "email": 254,
+    "phone": 64,
+    "message": 10_000,
+    REDIRECT_FIELD: 2_000,
+}
+_ALIASES = {
+    "firstname": "first_name",
+    "lastname": "last_name",
+    "surname": "last_name",
+    "full_name": "name",
+    "fullname": "name",
+    "tel": "phone",
+    "telephone": "phone",
+    "phone_number": "phone",
+    "mobile": "phone",
+    "mail": "email",
+    "e_mail": "email",
+    "email_address": "email",
+    "comment": "message",
+    "comments": "message",
+}
+
+
+class FieldRefused(ValueError):
+    """A field breaks its limit: `field` as the sender named it, `rule`, and a sentence for a person."""
+
+    def __init__(self, field: str, rule: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.rule = rule
+        self.message = message
+
+
+class FormUnreadable(ValueError):
+    """The body is not what its content type says; the message has nothing of it."""
+
+
+def parse_json_form(raw: bytes) -> dict[str, Any]:
+    """The fields of a JSON object; members that are null are left out."""
+    try:
+        value = parse_json(raw)
+    except UnreadableJson as error:
+        raise FormUnreadable(f"The body is {error}.") from None
+    if not isinstance(value, dict):
+        raise FormUnreadable("The body is not a JSON object.")
+    return {name: item for name, item in value.items() if item is not None}
+
+
+def parse_urlencoded_form(raw: bytes) -> dict[str, Any]:
+    """The fields of `application/x-www-form-urlencoded`."""
+    try:
+        text = raw.decode("utf-8", "replace")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS * 4, errors="replace")
+    except ValueError:
+        raise FieldRefused("body", "too_many_fields", f"a form may have {MOST_FIELDS} fields") from None
+    return join_pairs(pairs)
+
+
+def parse_plain_form(raw: bytes) -> dict[str, Any]:
+    """The fields of `text/plain`: what a browser writes as `name=value` lines, or JSON from `sendBeacon`."""
+    if raw.lstrip()[:1] == b"{":
+        return parse_json_form(raw)
+    lines = raw.decode("utf-8", "replace").splitlines()
+    return join_pairs((name, value) for name, found, value in (line.partition("=") for line in lines) if found)
+
+
+def join_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Fields from names and values; a name that comes again, such as of checkboxes, joins its values."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        fields[name] = f"{fields[name]}, {value}" if fields.get(name) else value
+    return fields
+
+
+def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields under their known names and clean; raises `FieldRefused` for the first that breaks a limit.
+
+    What the form's author calls `tel` or `Full name` is our `phone` and `name`, unless those are there as well.
+    """
+    if len(fields) > MOST_FIELDS:
+        raise FieldRefused("body", "too_many_fields", f"a form may have {MOST_FIELDS} fields")
+    checked: dict[str, Any] = {}
+    for name, value in fields.items():
+        if len(name) > LONGEST_NAME:
+            raise FieldRefused(clean_text(name[:LONGEST_NAME]), "name_too_long", "the name is too long")
+        known = _known_name(name, fields)
+        if known in checked:
+            # Two aliases of one field: the first one has the name, the other is kept beside it.
+            known = name
+        checked[clean_text(known)] = _check(name, known, value)
+    if len(dump_json(checked)) > LONGEST_POST:
+        raise FieldRefused("body", "too_long", f"all fields together may have {LONGEST_POST} bytes")
+    return checked
+
+
+def content_hash(fields: dict[str, Any]) -> str:
+    """The same text for the same fields in the same order, whatever their encoding was."""
+    return hashlib.sha256(dump_json(list(fields.items()))).hexdigest()
+
+
+def _known_name(name: str, fields: dict[str, Any]) -> str:
+    plain = name.strip().lower().replace("-", "_").replace(" ", "_")
+    known = plain if plain in _LONGEST else _ALIASES.get(plain, name)
+    return name if known != name and known in fields else known
+
+
+def _check(name: str, known: str, value: Any) -> Any:
+    longest = _LONGEST.get(known, _LONGEST_VALUE)
+    if known in _LONGEST:
+        if isinstance(value, list) and all(isinstance(item, (str, int, float)) for item in value):
+            value = ", ".join(str(item) for item in value)
+        if isinstance(value, (dict, list)):
+            raise FieldRefused(name, "text_type", "this must be a text")
+        value = str(value)
+    if isinstance(value, str):
+        if len(value) > longest:
+            raise FieldRefused(name, "too_long", f"this may have {longest} characters")
+        return clean_text(value)
+    if len(dump_json(value)) > _LONGEST_VALUE:
+        raise FieldRefused(name, "too_long", f"this may have {_LONGEST_VALUE} bytes")
+    return value
+
+
+def split_name(name: Any) -> tuple[str | None, str | None]:
+    """First and last name of a full one: the first word, and the rest."""
+    first, _, last = (as_text(name) or "").strip().partition(" ")
+    return first or None, last.strip() or None

@@ -1,0 +1,51 @@
+"""What a receipt is and may become."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from shared.contracts.words import Channel
+
+
+class ReceiptState(StrEnum):
+    """How far a receipt came. The last three are ends; an operator's replay makes the last two wait again."""
+
+    RECEIVED = "received"
+    PUBLISHED = "published"
+    SETTLED = "settled"
+    IGNORED = "ignored"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class NewReceipt:
+    """A receipt to be written; `error` is set for what could not be taken apart."""
+
+    receipt_id: UUID
+    dedupe_key: str
+    channel: Channel
+    account: str
+    kind: str
+    body: bytes
+    received_at: datetime
+    business_date: date
+    error: str | None = None
+    lead_uuid: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReceipt:
+    """A receipt whose turn it is to be normalised; it has a `reason` when it was put away once before."""
+
+    id: int
+    receipt_id: UUID
+    dedupe_key: str
+    channel: Channel
+    account: str
+    kind: str
+    reason: str | None
+    body: bytes
+    received_at: datetime
+    business_date: date
+    lead_uuid: UUID | None

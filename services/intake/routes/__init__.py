@@ -1,0 +1,9 @@
+"""HTTP: the public edge (webhooks, forms) and REST for receipts and forms."""
+
+from services.intake.routes.receipts import router as receipts_router
+from services.intake.routes.refusals import TRANSLATIONS
+from services.intake.routes.web_forms import router as web_forms_router
+
+ROUTERS = (receipts_router, web_forms_router)
+
+__all__ = ["ROUTERS", "TRANSLATIONS"]

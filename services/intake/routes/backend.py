@@ -1,0 +1,31 @@
+"""What every REST route needs, taken from the app it is part of."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from shared.contracts.words import Role
+from shared.kit.clock import Clock
+from shared.kit.database import Database
+from shared.kit.security import Caller, require
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The app's `state.backend`."""
+
+    database: Database
+    clock: Clock
+
+
+def _backend(request: Request) -> Backend:
+    backend: Backend = request.app.state.backend
+    return backend
+
+
+AnyBackend = Annotated[Backend, Depends(_backend)]
+Reader = Annotated[Caller, Depends(require(Role.SALESPERSON))]
+Supervisor = Annotated[Caller, Depends(require(Role.SUPERVISOR))]
+Admin = Annotated[Caller, Depends(require(Role.ADMIN))]
+Limit = Annotated[int, Query(ge=1, le=200)]

@@ -1,0 +1,29 @@
+"""intake's own errors as problem documents."""
+
+from services.intake.domain.forms import FieldRefused, FormUnreadable
+from services.intake.storage.receipt_writer import ReceiptsNotWritten
+from services.intake.use_cases.manage_forms import FormExists, FormNotFound, FormVersionOutdated
+from services.intake.use_cases.replay_receipts import ReceiptNotFound, ReceiptNotPutAway
+from services.intake.use_cases.submit_form import KeyUsedForOtherContent
+from shared.kit.problems import Problem, Translation, invalid_field
+
+
+def _field_refused(error: FieldRefused) -> Problem:
+    return invalid_field(error.field, error.rule, error.message)
+
+
+TRANSLATIONS: dict[type[Exception], Translation] = {
+    ReceiptsNotWritten: lambda _: Problem(503, "Nothing was taken; deliver it again.", headers={"Retry-After": "5"}),
+    FieldRefused: _field_refused,
+    FormUnreadable: lambda error: Problem(400, str(error)),
+    KeyUsedForOtherContent: lambda _: invalid_field(
+        "Idempotency-Key", "idempotency_key", "this key came before with another body"
+    ),
+    FormNotFound: lambda _: Problem(404, "There is no such form."),
+    FormExists: lambda _: Problem(409, "There is a form with this key already."),
+    FormVersionOutdated: lambda error: Problem(
+        412, "The form was changed by somebody else; read it again.", version=error.version
+    ),
+    ReceiptNotFound: lambda _: Problem(404, "There is no such receipt."),
+    ReceiptNotPutAway: lambda _: Problem(409, "Only ignored and quarantined receipts can be replayed."),
+}

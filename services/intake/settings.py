@@ -1,0 +1,47 @@
+"""intake's settings: `INTAKE_*`, beside the common `LEADLINE_*`."""
+
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.kit.settings import require_secret
+
+_SECRETS = ("whatsapp_app_secret", "whatsapp_verify_token", "messenger_app_secret", "messenger_verify_token")
+
+
+class IntakeSettings(BaseSettings):
+    """Where intake listens, keeps its data, and the secrets of the platforms.
+
+    An app secret may hold several, separated by commas: one for each app that delivers here. `database_url`
+    overrides the common server whole. A secret that is missing, or made for development outside of it, is refused.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = 8001
+    database_url: str | None = None
+    database_pool_size: int = 10
+    whatsapp_app_secret: SecretStr = SecretStr("")
+    whatsapp_verify_token: SecretStr = SecretStr("")
+    messenger_app_secret: SecretStr = SecretStr("")
+    messenger_verify_token: SecretStr = SecretStr("")
+    sweep_seconds: float = Field(10.0, gt=0)
+    development: bool = Field(False, validation_alias="LEADLINE_DEVELOPMENT")
+
+    @model_validator(mode="after")
+    def _secrets_are_real(self) -> Self:
+        for name in _SECRETS:
+            for part in _parts(getattr(self, name)) or [""]:
+                require_secret(f"INTAKE_{name.upper()}", SecretStr(part), development=self.development)
+        return self
+
+
+def app_secrets(setting: SecretStr) -> list[bytes]:
+    """The secrets that a setting holds."""
+    return [part.encode() for part in _parts(setting)]
+
+
+def _parts(setting: SecretStr) -> list[str]:
+    return [part for part in (one.strip() for one in setting.get_secret_value().split(",")) if part]

@@ -1,0 +1,1 @@
+"""intake's tables and the statements on them."""

@@ -1,0 +1,116 @@
+"""Group commit: deliveries that arrive together share one insert and one commit."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.intake.domain.receipts import NewReceipt
+from services.intake.storage.receipts import add_receipts
+from shared.kit.database import Database, is_conflict, is_transient
+from shared.kit.logging import describe, get_logger
+
+log = get_logger()
+
+PATIENCE_SECONDS = 5.0
+_MOST_ROWS = 2000
+_MOST_BYTES = 8 * 1024 * 1024
+_MOST_WAITING_BYTES = 64 * 1024 * 1024
+_ATTEMPTS = 3
+
+
+class ReceiptsNotWritten(Exception):
+    """The receipts are not known to be durable; the sender must deliver again."""
+
+
+@dataclass(slots=True)
+class _Submission:
+    receipts: Sequence[NewReceipt]
+    size: int
+    done: asyncio.Future[None]
+
+
+class ReceiptWriter:
+    """Writes receipts in the order in which they are handed in, one insert at a time per process.
+
+    While an insert runs, what else arrives waits and then goes into the next one together; nobody waits when the
+    writer is idle. A submission that the database refuses for its own sake fails alone.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[_Submission] = deque()
+        self._waiting_bytes = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def write(self, receipts: Sequence[NewReceipt]) -> None:
+        """Return when the receipts are durable; raises `ReceiptsNotWritten`, within 5 s, when they may not be."""
+        size = sum(len(one.body) for one in receipts)
+        if self._waiting_bytes + size > _MOST_WAITING_BYTES:
+            raise ReceiptsNotWritten("too much is waiting")
+        submission = _Submission(receipts, size, asyncio.get_running_loop().create_future())
+        self._waiting.append(submission)
+        self._waiting_bytes += size
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write_all(), name="receipt writer")
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await submission.done
+        except TimeoutError:
+            raise ReceiptsNotWritten("the database does not answer") from None
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            batch = self._take()
+            try:
+                failure = await self._insert(batch)
+                if failure is not None and not is_transient(failure) and len(batch) > 1:
+                    for submission in batch:
+                        _finish(submission, await self._insert([submission]))
+                    continue
+            except BaseException as error:
+                for submission in batch:
+                    _finish(submission, error)
+                raise
+            for submission in batch:
+                _finish(submission, failure)
+
+    def _take(self) -> list[_Submission]:
+        batch: list[_Submission] = []
+        rows = size = 0
+        while self._waiting and (not batch or (rows < _MOST_ROWS and size < _MOST_BYTES)):
+            submission = self._waiting.popleft()
+            self._waiting_bytes -= submission.size
+            # Nobody waits for this one any more: its sender was told to deliver again.
+            if not submission.done.done():
+                batch.append(submission)
+                rows += len(submission.receipts)
+                size += submission.size
+        return batch
+
+    async def _insert(self, batch: Sequence[_Submission]) -> Exception | None:
+        """Insert a batch and return what went wrong; a lost race or connection is tried again at once."""
+        receipts = [one for submission in batch for one in submission.receipts]
+        failure: Exception | None = None
+        for _ in range(_ATTEMPTS if receipts else 0):
+            try:
+                async with self._database.connection() as connection:
+                    await add_receipts(connection, receipts)
+            except Exception as error:
+                failure = error
+                if not (is_conflict(error) or is_transient(error)):
+                    break
+            else:
+                return None
+        if failure is not None:
+            log.warning("receipts not written", receipts=len(receipts), error=describe(failure))
+        return failure
+
+
+def _finish(submission: _Submission, failure: BaseException | None) -> None:
+    if submission.done.done():
+        return
+    if failure is None:
+        submission.done.set_result(None)
+    else:
+        submission.done.set_exception(ReceiptsNotWritten(type(failure).__name__))

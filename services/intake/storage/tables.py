@@ -1,0 +1,122 @@
+"""intake's tables. `receipts` is narrow, because each row is written three times; what arrived lies beside it."""
+
+from datetime import date, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel
+
+from shared.kit.database import NAMING
+from shared.kit.tables import add_kit_tables
+
+metadata = MetaData(naming_convention=NAMING)
+add_kit_tables(metadata)
+
+_EMPTY_LIST = text("'{}'")
+
+
+def _instant(*, nullable: bool = False, now: bool = False) -> Any:
+    return Column(DateTime(timezone=True), nullable=nullable, server_default=text("now()") if now else None)
+
+
+class Row(SQLModel):
+    """The base of intake's tables, with metadata of its own: services that share a process share no tables."""
+
+    metadata: ClassVar[MetaData] = metadata
+
+
+class Receipt(Row, table=True):
+    """One thing that arrived and what became of it; every receipt ends in exactly one outcome."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        CheckConstraint("state IN ('received', 'published', 'settled', 'ignored', 'quarantined')", name="state"),
+        CheckConstraint("(state = 'settled') = (outcome IS NOT NULL)", name="settled_has_outcome"),
+        CheckConstraint("outcome IN ('new', 'repeat', 'update')", name="outcome"),
+        CheckConstraint("state NOT IN ('ignored', 'quarantined') OR reason IS NOT NULL", name="reason"),
+        Index("ix_receipts_waiting", "id", postgresql_where=text("state = 'received'")),
+        Index("ix_receipts_unsettled", "retry_at", postgresql_where=text("state = 'published'")),
+        Index("ix_receipts_quarantined", "id", postgresql_where=text("state = 'quarantined'")),
+    )
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    receipt_id: UUID = Field(sa_column=Column(Uuid, nullable=False, unique=True))
+    dedupe_key: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    channel: str = Field(sa_column=Column(Text, nullable=False))
+    account: str = Field(sa_column=Column(Text, nullable=False))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    state: str = Field(sa_column=Column(Text, nullable=False))
+    outcome: str | None = Field(None, sa_column=Column(Text))
+    reason: str | None = Field(None, sa_column=Column(Text))
+    received_at: datetime = Field(sa_column=_instant())
+    business_date: date
+    lead_uuid: UUID | None = Field(None, sa_column=Column(Uuid))
+    lead_id: int | None = Field(None, sa_column=Column(BigInteger))
+    lead_number: str | None = Field(None, sa_column=Column(Text))
+    partition: int | None = None
+    offset: int | None = Field(None, sa_column=Column(BigInteger))
+    attempts: int = Field(0, sa_column_kwargs={"server_default": text("0")})
+    published_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
+    retry_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
+    settled_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
+
+
+class ReceiptBody(Row, table=True):
+    """The bytes of an item, as they came."""
+
+    __tablename__ = "receipt_bodies"
+
+    id: int = Field(
+        sa_column=Column(
+            BigInteger, ForeignKey("receipts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+        )
+    )
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class WebForm(Row, table=True):
+    """A form that may be posted to. No allowed origins means that any page may post."""
+
+    __tablename__ = "web_forms"
+
+    form_key: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    default_region: str | None = Field(None, sa_column=Column(Text))
+    allowed_origins: list[str] = Field(
+        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=_EMPTY_LIST)
+    )
+    redirect_urls: list[str] = Field(
+        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=_EMPTY_LIST)
+    )
+    is_active: bool = Field(True, sa_column_kwargs={"server_default": text("true")})
+    version: int = Field(1, sa_column_kwargs={"server_default": text("1")})
+    created_at: datetime = Field(sa_column=_instant(now=True))
+    updated_at: datetime = Field(sa_column=_instant(now=True))
+
+
+class FormPost(Row, table=True):
+    """What makes a form post a repetition: its Idempotency-Key for ever, or else its content for ten minutes."""
+
+    __tablename__ = "form_posts"
+    __table_args__ = (Index("ix_form_posts_received_at", "received_at", postgresql_where=text("NOT is_keyed")),)
+
+    fingerprint: str = Field(sa_column=Column(Text, primary_key=True))
+    content_hash: str = Field(sa_column=Column(Text, nullable=False))
+    is_keyed: bool
+    lead_uuid: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    received_at: datetime = Field(sa_column=_instant())

@@ -1,0 +1,40 @@
+"""The conservation equation: everything that was received has become exactly one of a few things."""
+
+from dataclasses import dataclass
+
+from services.intake.storage import receipts
+from shared.kit import metrics
+from shared.kit.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """received = new + repeat + update + ignored + quarantined + in flight, at any moment."""
+
+    received: int
+    new: int
+    repeat: int
+    update: int
+    ignored: int
+    quarantined: int
+    in_flight: int
+
+
+async def summarise_receipts(connection: Connection) -> Summary:
+    """Count all receipts in one snapshot."""
+    counts = await receipts.count_by_outcome(connection)
+    return Summary(
+        received=sum(counts.values()),
+        new=counts.get("new", 0),
+        repeat=counts.get("repeat", 0),
+        update=counts.get("update", 0),
+        ignored=counts.get("ignored", 0),
+        quarantined=counts.get("quarantined", 0),
+        in_flight=counts.get("received", 0) + counts.get("published", 0),
+    )
+
+
+def show(summary: Summary) -> None:
+    """Put the terms on the metrics page."""
+    for term in Summary.__slots__:
+        metrics.receipts.labels(term).set(getattr(summary, term))
