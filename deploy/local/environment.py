@@ -37,7 +37,7 @@ class Service:
     @property
     def url(self) -> str:
         """Where it can be reached from this machine."""
-        everywhere = self.host in {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
+        everywhere = self.host in {"0.0.0.0", "::"}  # noqa: S104 # nosec B104 (compared, not bound)
         return f"http://{LOOPBACK if everywhere else self.host}:{self.port}"
 
 

