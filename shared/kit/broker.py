@@ -83,8 +83,8 @@ class Broker:
         async with self._admin() as admin:
             return str((await admin.describe_cluster())["cluster_id"])
 
-    async def ensure_topics(self, topics: Iterable[Topic], replication: int = 1) -> list[str]:
-        """Create those topics that do not exist, and return their names."""
+    async def ensure_topics(self, topics: Iterable[Topic], replication: int = 3) -> list[str]:
+        """Create those topics that do not exist, and return their names; no more replicas than there are brokers."""
         wanted = {topic.name: topic for topic in topics}
         async with self._admin() as admin:
             missing = sorted(set(wanted) - set(await admin.list_topics()))
