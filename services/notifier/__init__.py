@@ -1,0 +1,1 @@
+"""notifier: tells the owner of a lead, by mail."""

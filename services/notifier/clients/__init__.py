@@ -1,0 +1,1 @@
+"""Who notifier talks to: leads and a mail server."""

@@ -1,0 +1,1 @@
+"""The rules of notifications, without any machinery."""

@@ -1,0 +1,1 @@
+"""notifier's tables and the statements on them."""

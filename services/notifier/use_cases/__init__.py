@@ -1,0 +1,1 @@
+"""What notifier does, one file per command."""
