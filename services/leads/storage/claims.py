@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
     lead_id: int
 
 
-async def take_claims(connection: Connection, claims: Sequence[tuple[str, UUID]], now: datetime) -> set[str]:
+async def take_claims(connection: Connection, claims: Sequence[tuple[str, UUID | None]], now: datetime) -> set[str]:
     """Claim (dedupe key, receipt id) pairs and return the keys that nobody had claimed before.
 
     Waits for another transaction that is claiming one of them; they are inserted in sorted order, so that two

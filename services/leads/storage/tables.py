@@ -123,8 +123,8 @@ class PersonCandidate(LeadsTable, table=True):
 class Claim(LeadsTable, table=True):
     """An inquiry that was registered, and what became of it. Kept for ever; holds no personal data.
 
-    `outcome` is empty only inside the transaction that claims. There is no foreign key to leads: a claim
-    outlives whatever it points at.
+    `outcome` is empty only inside the transaction that claims, `receipt_id` for what came by REST and not through
+    intake. There is no foreign key to leads: a claim outlives whatever it points at.
     """
 
     __tablename__ = "claims"
@@ -132,7 +132,7 @@ class Claim(LeadsTable, table=True):
     __table_args__ = ({"postgresql_with": {"fillfactor": 50}},)
 
     dedupe_key: str = Field(sa_type=Text, primary_key=True)
-    receipt_id: UUID
+    receipt_id: UUID | None = None
     outcome: str | None = Field(default=None, sa_type=Text)
     reason: str | None = Field(default=None, sa_type=Text)
     lead_id: int | None = Field(default=None, sa_type=BigInteger)

@@ -20,7 +20,7 @@ from services.leads.use_cases.recognise_people import Recognised, recognise_peop
 from shared.contracts.events import Event, event_type
 from shared.contracts.inquiries import InquiryReceived, InquirySettled
 from shared.contracts.topics import LEAD_EVENTS, SETTLEMENTS, Topic
-from shared.contracts.words import SettlementOutcome
+from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit import outbox
 from shared.kit.database import Connection
 from shared.kit.identifiers import new_id
@@ -50,7 +50,7 @@ async def register_inquiries(
     unique: dict[str, InquiryReceived] = {}
     for inquiry in inquiries:
         unique.setdefault(inquiry.dedupe_key, inquiry)
-    pairs = [(inquiry.dedupe_key, inquiry.receipt_id) for inquiry in unique.values()]
+    pairs = [(key, inquiry.receipt_id if _has_receipt(inquiry) else None) for key, inquiry in unique.items()]
     taken = await claims.take_claims(connection, pairs, now)
     old = unique.keys() - taken
     known = await claims.list_claimed(connection, old) if old else {}
@@ -148,13 +148,18 @@ def _settlements(
     """An answer to every claim, also to one that came twice in this batch or was answered long ago."""
     placed = {entry.inquiry.dedupe_key: entry for entry in book.placed()}
     answers = []
-    for inquiry in inquiries:
+    for inquiry in filter(_has_receipt, inquiries):
         entry = placed.get(inquiry.dedupe_key)
         if entry is not None and entry.outcome is not None:
             answers.append(settle(inquiry, entry.outcome, entry.lead, now))
         else:
             answers.append(_settle_again(inquiry, known[inquiry.dedupe_key], now))
     return answers
+
+
+def _has_receipt(inquiry: InquiryReceived) -> bool:
+    """Whether intake waits for an answer; what came by REST has its answer already."""
+    return inquiry.channel is not Channel.REST
 
 
 def _settle_again(inquiry: InquiryReceived, claimed: Claimed, now: datetime) -> InquirySettled:

@@ -26,7 +26,7 @@ CREATE TABLE assignment_answers (
 
 CREATE TABLE claims (
     dedupe_key TEXT NOT NULL,
-    receipt_id UUID NOT NULL,
+    receipt_id UUID,
     outcome TEXT,
     reason TEXT,
     lead_id BIGINT,
