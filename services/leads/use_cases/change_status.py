@@ -7,10 +7,9 @@ from functools import partial
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.leads.domain.lifecycle import Standing, after, choose_move
-from services.leads.storage.lead_changes import Change, save_change
+from services.leads.storage.lead_changes import Command, Remark, save_change
 from services.leads.storage.lead_rows import lock_lead
 from services.leads.storage.tables import Lead
-from services.leads.use_cases.expected_version import ExpectedVersion
 from shared.contracts.leads import LeadStatusChanged
 from shared.contracts.words import LeadOutcome, LeadStatus
 from shared.kit.security import Caller
@@ -28,28 +27,23 @@ class Transition:
 
 
 async def change_status(
-    session: AsyncSession,
-    caller: Caller,
-    reference: str,
-    transition: Transition,
-    expected: ExpectedVersion,
-    now: datetime,
+    session: AsyncSession, caller: Caller, reference: str, transition: Transition, command: Command
 ) -> Lead:
     """Lock a lead that the caller may see, move it, and return it as it is then.
 
     Raises `LeadNotFound`, `VersionConflict` and `IllegalTransition`; nothing is changed then.
     """
     lead = await lock_lead(session, caller, reference)
-    expected.require(lead.version)
-    await move_lead(session, lead, transition, caller.actor, now)
+    command.require_version(lead)
+    await move_lead(session, lead, transition, command)
     return lead
 
 
-async def move_lead(session: AsyncSession, lead: Lead, transition: Transition, actor: str, now: datetime) -> None:
+async def move_lead(session: AsyncSession, lead: Lead, transition: Transition, command: Command) -> None:
     """Move a lead whose person and row are locked: its fields, its history, its event. Raises `IllegalTransition`."""
     status = LeadStatus(lead.status)
     move = choose_move(status, transition.to, transition.outcome)
-    standing = after(Standing(status, first_response_at=lead.first_response_at), move, now)
+    standing = after(Standing(status, first_response_at=lead.first_response_at), move, command.now)
     before = {name: getattr(lead, name) for name in _FIELDS}
     lead.status = int(standing.status)
     lead.outcome = standing.outcome.value if standing.outcome else None
@@ -69,7 +63,7 @@ async def move_lead(session: AsyncSession, lead: Lead, transition: Transition, a
         outcome=move.outcome,
         assigned_id=lead.assigned_id,
     )
-    await save_change(session, lead, Change(text, actor, now, changes), event)
+    await save_change(session, lead, command, Remark(text, changes), event)
 
 
 def _json(value: object) -> object:
