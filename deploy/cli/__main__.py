@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 from deploy import prepare
-from deploy.cli.accounts import create_admin
 from deploy.cli.ops import Command, consumers_status, run_command
 from deploy.local.assignments import read_assignments
 from shared.kit.operations import OperationRefused
@@ -75,6 +74,9 @@ def main() -> int:
         if arguments.command == "prepare":
             prepare.main()
         elif arguments.command == "admin create":
+            # Importing the console takes longer than all other commands run.
+            from deploy.cli.accounts import create_admin
+
             password = os.environ.get("CONSOLE_ADMIN_PASSWORD") or getpass.getpass("Password: ")
             asyncio.run(create_admin(arguments.email, password))
         elif arguments.action == "status":
