@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deploy.local.errors import FetchFailed
+from deploy.local.first_error import first_error
 from deploy.local.places import CACHE, LOCK
 
 if TYPE_CHECKING:
@@ -85,9 +86,10 @@ async def _fetch_all(jars: list[Jar], folder: Path) -> None:
 
         # One client for all: its connections are reused, which makes the whole five times faster.
         async with httpx2.AsyncClient(base_url=_repository(), follow_redirects=True) as client:
-            async with asyncio.TaskGroup() as tasks:
-                for jar in jars:
-                    tasks.create_task(one(client, jar))
+            with first_error():
+                async with asyncio.TaskGroup() as tasks:
+                    for jar in jars:
+                        tasks.create_task(one(client, jar))
 
 
 def _repository() -> str:

@@ -17,6 +17,7 @@ from deploy.local.environment import (
     service_environment,
     services_to_run,
 )
+from deploy.local.first_error import first_error
 from deploy.local.folder_lock import FolderLock
 from deploy.local.nursery import Nursery, Started
 from deploy.local.output import Output
@@ -125,15 +126,5 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     for task in (working, stopped):
         if not task.done():
             task.cancel()
-    try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await working
-    except* Exception as errors:
-        raise _first(errors) from errors
-
-
-def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    with first_error(), contextlib.suppress(asyncio.CancelledError):
+        await working

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from deploy.local.first_error import first_error
 from deploy.local.folder_lock import FolderLock
 from deploy.local.kafka import Kafka
 from deploy.local.ports import Ports
@@ -64,12 +65,13 @@ class Servers:
         for server in self.ours:
             server.require_free_ports()
         try:
-            async with asyncio.TaskGroup() as tasks:
-                for server in self.ours:
-                    tasks.create_task(server.start())
-        except* Exception as errors:
+            with first_error():
+                async with asyncio.TaskGroup() as tasks:
+                    for server in self.ours:
+                        tasks.create_task(server.start())
+        except BaseException:
             await self.stop()
-            raise errors.exceptions[0] from None
+            raise
 
     async def stop(self) -> None:
         """Stop all at once, in good order."""
