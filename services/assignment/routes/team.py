@@ -6,13 +6,11 @@ from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from sqlalchemy import Row
 
 from services.assignment.domain.errors import MemberUnknown
 from services.assignment.domain.members import Member
 from services.assignment.routes.backend import Admin, AnyBackend, Backend, PathId, Reader
 from services.assignment.storage import reading
-from services.assignment.storage.tables import MemberRow, WorkloadRow
 from services.assignment.use_cases.add_member import add_member
 from services.assignment.use_cases.change_member import change_member
 from shared.contracts.assignment import Shift
@@ -166,7 +164,7 @@ async def _show(backend: Backend, member_id: int, response: Response) -> MemberV
     return view
 
 
-def _view(row: Row[MemberRow, WorkloadRow], backend: Backend) -> MemberView:
+def _view(row: reading.MemberWithWorkload, backend: Backend) -> MemberView:
     member, workload = row
     assert member.id is not None
     shifts = [Shift.model_validate(shift) for shift in member.working_hours]

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select, tuple_
-from sqlalchemy.sql import Select
-from sqlmodel import col
+from sqlalchemy import ColumnElement, func, or_, tuple_
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.assignment.storage.tables import DecisionRow, LeadRow, MemberRow, WorkloadRow
+from services.assignment.storage.tables import AssignmentTable, DecisionRow, LeadRow, MemberRow, WorkloadRow
 
 SORTS: dict[str, Any] = {
     "id": MemberRow.id,
     "name": MemberRow.name,
     "open_leads": WorkloadRow.open_leads,
 }
+
+MemberWithWorkload = tuple[MemberRow, WorkloadRow]
 
 
 @dataclass(frozen=True)
@@ -27,87 +28,85 @@ class TeamFilter:
     email: str | None = None
     text: str | None = None
 
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The filter as conditions on `MemberRow`."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.role is not None:
+            conditions.append(col(MemberRow.role) == self.role)
+        if self.is_active is not None:
+            conditions.append(col(MemberRow.is_active) == self.is_active)
+        if self.email is not None:
+            conditions.append(func.lower(MemberRow.email) == self.email.lower())
+        if self.text is not None:
+            parts = (col(MemberRow.name), col(MemberRow.email))
+            conditions.append(or_(*(part.icontains(self.text, autoescape=True) for part in parts)))
+        return conditions
+
 
 async def list_team(
     session: AsyncSession, narrowed: TeamFilter, *, sort: str, after: Sequence[Any] | None, limit: int
-) -> tuple[Sequence[Row[MemberRow, WorkloadRow]], int]:
+) -> tuple[Sequence[MemberWithWorkload], int]:
     """One row more than `limit`, and the total; `sort` is a key of `SORTS`, after `-` for descending."""
-    query = _team()
-    if narrowed.role is not None:
-        query = query.where(col(MemberRow.role) == narrowed.role)
-    if narrowed.is_active is not None:
-        query = query.where(col(MemberRow.is_active) == narrowed.is_active)
-    if narrowed.email is not None:
-        query = query.where(func.lower(MemberRow.email) == narrowed.email.lower())
-    if narrowed.text is not None:
-        parts = (col(MemberRow.name), col(MemberRow.email))
-        query = query.where(or_(*(part.icontains(narrowed.text, autoescape=True) for part in parts)))
-    total = await _count(session, query)
+    conditions = narrowed.conditions()
+    total = await _count(session, MemberRow, conditions)
     by, member_id = col(SORTS[sort.lstrip("-")]), col(MemberRow.id)
-    if sort.startswith("-"):
-        order = (by.desc(), member_id.desc())
-        following = tuple_(by, member_id) < tuple_(*after) if after else None
-    else:
-        order = (by.asc(), member_id.asc())
-        following = tuple_(by, member_id) > tuple_(*after) if after else None
-    if following is not None:
-        query = query.where(following)
-    rows = (await session.execute(query.order_by(*order).limit(limit + 1))).all()
-    return rows, total
+    is_descending = sort.startswith("-")
+    if after is not None:
+        here, there = tuple_(by, member_id), tuple_(*after)
+        conditions.append(here < there if is_descending else here > there)
+    order = (by.desc(), member_id.desc()) if is_descending else (by.asc(), member_id.asc())
+    query = select(MemberRow, WorkloadRow).join(WorkloadRow, col(WorkloadRow.member_id) == member_id)
+    rows = await session.exec(query.where(*conditions).order_by(*order).limit(limit + 1))
+    return rows.all(), total
 
 
-async def find_member(session: AsyncSession, member_id: int) -> Row[MemberRow, WorkloadRow] | None:
-    """(member, workload), or None."""
-    return (await session.execute(_team().where(col(MemberRow.id) == member_id))).one_or_none()
+async def find_member(session: AsyncSession, member_id: int) -> MemberWithWorkload | None:
+    """A member and their workload, or None."""
+    query = select(MemberRow, WorkloadRow).join(WorkloadRow, col(WorkloadRow.member_id) == col(MemberRow.id))
+    return (await session.exec(query.where(col(MemberRow.id) == member_id))).one_or_none()
 
 
 async def list_decisions(
     session: AsyncSession, *, lead_id: int | None, member_id: int | None, before: int | None, limit: int
 ) -> tuple[Sequence[DecisionRow], int]:
     """One more than `limit` decisions, the latest first, and the total."""
-    query = select(DecisionRow)
+    conditions: list[ColumnElement[bool]] = []
     if lead_id is not None:
-        query = query.where(col(DecisionRow.lead_id) == lead_id)
+        conditions.append(col(DecisionRow.lead_id) == lead_id)
     if member_id is not None:
-        query = query.where(col(DecisionRow.chosen_member_id) == member_id)
-    total = await _count(session, query)
+        conditions.append(col(DecisionRow.chosen_member_id) == member_id)
+    total = await _count(session, DecisionRow, conditions)
     if before is not None:
-        query = query.where(col(DecisionRow.id) < before)
-    rows = await session.execute(query.order_by(col(DecisionRow.id).desc()).limit(limit + 1))
-    return rows.scalars().all(), total
+        conditions.append(col(DecisionRow.id) < before)
+    query = select(DecisionRow).where(*conditions).order_by(col(DecisionRow.id).desc())
+    return (await session.exec(query.limit(limit + 1))).all(), total
 
 
 async def find_decision(session: AsyncSession, lead_id: int) -> DecisionRow | None:
     """A lead's last decision, or None."""
     query = select(DecisionRow).where(col(DecisionRow.lead_id) == lead_id)
-    rows = await session.execute(query.order_by(col(DecisionRow.decision_number).desc()).limit(1))
-    return rows.scalar_one_or_none()
+    return (await session.exec(query.order_by(col(DecisionRow.decision_number).desc()).limit(1))).one_or_none()
 
 
 async def list_assignments(
     session: AsyncSession, *, stages: Sequence[str], member_id: int | None, after: int | None, limit: int
 ) -> tuple[Sequence[LeadRow], int]:
     """One more than `limit` leads in these stages by id, and the total; `member_id` is somebody they count for."""
-    query = select(LeadRow).where(col(LeadRow.stage).in_(stages))
+    conditions: list[ColumnElement[bool]] = [col(LeadRow.stage).in_(stages)]
     if member_id is not None:
-        query = query.where(col(LeadRow.held_by).contains([member_id]))
-    total = await _count(session, query)
+        conditions.append(col(LeadRow.held_by).contains([member_id]))
+    total = await _count(session, LeadRow, conditions)
     if after is not None:
-        query = query.where(col(LeadRow.lead_id) > after)
-    rows = await session.execute(query.order_by(col(LeadRow.lead_id)).limit(limit + 1))
-    return rows.scalars().all(), total
+        conditions.append(col(LeadRow.lead_id) > after)
+    query = select(LeadRow).where(*conditions).order_by(col(LeadRow.lead_id))
+    return (await session.exec(query.limit(limit + 1))).all(), total
 
 
 async def read_names(session: AsyncSession) -> dict[int, str]:
     """The name of everybody in the team, by member id."""
-    rows = await session.execute(select(col(MemberRow.id), col(MemberRow.name)))
+    rows = await session.exec(select(MemberRow.id, MemberRow.name))
     return {member_id: name for member_id, name in rows if member_id is not None}
 
 
-def _team() -> Select[MemberRow, WorkloadRow]:
-    return select(MemberRow, WorkloadRow).join(WorkloadRow, col(WorkloadRow.member_id) == col(MemberRow.id))
-
-
-async def _count(session: AsyncSession, query: Select[*tuple[Any, ...]]) -> int:
-    counted = await session.execute(select(func.count()).select_from(query.subquery()))
-    return int(counted.scalar_one())
+async def _count(session: AsyncSession, table: type[AssignmentTable], conditions: Sequence[ColumnElement[bool]]) -> int:
+    return (await session.exec(select(func.count()).select_from(table).where(*conditions))).one()
