@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, literal, tuple_
+from sqlalchemy import BigInteger, func, literal, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.leads.storage.tables import HistoryEntry, Inquiry
+from services.leads.storage.tables import INSTANT, HistoryEntry, Inquiry
 
 SYSTEM: Final = 1
 MANAGER_COMMENT: Final = 2
@@ -25,9 +25,7 @@ async def add_line(
     type: int = SYSTEM,  # noqa: A002 (its name on the wire)
 ) -> HistoryEntry:
     """Write one line; the lead is locked, so that lines of one lead have ids in the order of events."""
-    line = HistoryEntry(
-        lead_id=lead_id, type=type, text=text, actor=actor, occurred_at=now, changes=changes if changes else {}
-    )
+    line = HistoryEntry(lead_id=lead_id, type=type, text=text, actor=actor, occurred_at=now, changes=changes or {})
     session.add(line)
     await session.flush()
     return line
@@ -62,7 +60,7 @@ async def list_inquiries(
     statement = select(Inquiry).where(col(Inquiry.lead_id) == lead_id)
     if after is not None:
         sent_at, last_id = after
-        there = tuple_(literal(sent_at, col(Inquiry.sent_at).type), literal(last_id, col(Inquiry.id).type))
+        there = tuple_(literal(sent_at, INSTANT), literal(last_id, BigInteger))
         statement = statement.where(tuple_(Inquiry.sent_at, Inquiry.id) > there)
     ordered = statement.order_by(col(Inquiry.sent_at), col(Inquiry.id)).limit(limit)
     return list((await session.exec(ordered)).all())

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Text, and_, cast, func, literal, or_, tuple_
+from sqlalchemy.types import TypeEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -96,7 +97,7 @@ async def list_leads(
     statement = select(Lead).where(*visible_to(caller), *_conditions(wanted)).limit(limit)
     if after is not None:
         here = tuple_(*columns)
-        there = tuple_(*(literal(value, col(column).type) for column, value in zip(columns, after, strict=True)))
+        there = tuple_(*(literal(value, column_type(column)) for column, value in zip(columns, after, strict=True)))
         statement = statement.where(here < there if order.is_descending else here > there)
     ordered = [col(column).desc() if order.is_descending else col(column).asc() for column in columns]
     return list((await session.exec(statement.order_by(*ordered))).all())
@@ -106,6 +107,12 @@ async def count_leads(session: AsyncSession, caller: Caller, wanted: LeadFilter)
     """How many leads a filter finds."""
     statement = select(func.count()).select_from(Lead).where(*visible_to(caller), *_conditions(wanted))
     return (await session.exec(statement)).one()
+
+
+def column_type(column: Any) -> TypeEngine[Any]:
+    """The type of a mapped column, without which a driver takes an instant for one without a zone."""
+    found: TypeEngine[Any] = column.type
+    return found
 
 
 def _conditions(wanted: LeadFilter) -> list[ColumnElement[bool]]:

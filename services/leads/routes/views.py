@@ -1,0 +1,88 @@
+"""leads on the wire: what clients read."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+from services.leads.storage.tables import Lead
+
+
+class LeadView(BaseModel):
+    """A lead. `status` is 1 New, 2 In Progress, 3 Closed, 4 Payment; `step` 1 is the furthest that a visitor comes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    lead_uuid: UUID
+    number: str
+    first_name: str | None
+    last_name: str | None
+    phone: str | None
+    email: str | None
+    status: int
+    step: int | None
+    assigned_id: int | None
+    source: str
+    abandon_reason: str | None
+    note: str | None
+    is_ready: bool
+    tags: list[str]
+    is_repeat: bool
+    repeat_of_id: int | None
+    outcome: str | None
+    custom: dict[str, Any]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    first_response_at: datetime | None
+    closed_at: datetime | None
+
+    @computed_field(description="The older spelling of abandon_reason.")  # type: ignore[prop-decorator]
+    @property
+    def abadon_reason(self) -> str | None:
+        """The older spelling."""
+        return self.abandon_reason
+
+
+class RegisteredLeadView(LeadView):
+    """A lead that a person's data led to; `was_open`: they had it already, and it got a further inquiry."""
+
+    was_open: bool
+
+
+class HistoryView(BaseModel):
+    """A line of history: `type` 1 System or 2 Manager Comment; `changes` is `{field: {"from", "to"}}`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    type: int
+    text: str
+    actor: str = Field(description="system, service or member:<id>")
+    occurred_at: datetime
+    changes: dict[str, Any]
+
+
+class InquiryView(BaseModel):
+    """What somebody sent."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    receipt_id: UUID
+    channel: str
+    account: str
+    kind: str
+    received_at: datetime
+    sent_at: datetime
+    sender: dict[str, Any]
+    text: str | None
+    content: dict[str, Any]
+    attribution: dict[str, Any]
+
+
+def lead_view(lead: Lead) -> LeadView:
+    """A lead as clients read it."""
+    return LeadView.model_validate(lead)

@@ -1,0 +1,85 @@
+"""Editing a lead: its fields, and with them its status, by the same table of moves as always."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from services.leads.storage.lead_changes import Command, Remark, save_change
+from services.leads.storage.lead_rows import lock_lead
+from services.leads.storage.tables import Lead
+from services.leads.use_cases.change_status import Transition, move_lead
+from shared.contracts.leads import LeadChanged
+from shared.contracts.words import LeadStatus
+from shared.kit.phones import match_key
+from shared.kit.security import Caller
+
+_HIDDEN = ("phone_key", "email_key")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """New values of a lead's columns; of `custom` only the given keys change, and None removes one."""
+
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    transition: Transition | None = None
+
+
+async def update_lead(session: AsyncSession, caller: Caller, reference: str, edit: Edit, command: Command) -> Lead:
+    """Lock a lead that the caller may see, edit it, and return it as it is then.
+
+    What is equal already changes nothing, not even the version. Raises `LeadNotFound`, `VersionConflict` and
+    `IllegalTransition`, and then nothing is changed.
+    """
+    lead = await lock_lead(session, caller, reference)
+    command.require_version(lead)
+    await edit_lead(session, lead, edit, command)
+    return lead
+
+
+async def edit_lead(session: AsyncSession, lead: Lead, edit: Edit, command: Command) -> None:
+    """Edit a locked lead."""
+    if changes := _apply(lead, edit.columns):
+        remark = Remark(f"Edited {', '.join(changes)}", changes)
+        await save_change(session, lead, command, remark, partial(LeadChanged, fields=tuple(sorted(changes))))
+    wanted = edit.transition
+    if wanted is not None and not _is_there(lead, wanted):
+        await move_lead(session, lead, wanted, command)
+
+
+def with_keys(columns: Mapping[str, Any], default_region: str | None) -> dict[str, Any]:
+    """The columns together with those that filters compare instead of the phone and the mail address."""
+    keyed = dict(columns)
+    if "phone" in keyed:
+        phone = keyed["phone"]
+        keyed["phone_key"] = match_key(phone, default_region) if phone else None
+    if "email" in keyed:
+        keyed["email_key"] = keyed["email"].lower() if keyed["email"] else None
+    return keyed
+
+
+def _apply(lead: Lead, columns: Mapping[str, Any]) -> dict[str, Any]:
+    changes = {}
+    for name, value in columns.items():
+        before = getattr(lead, name)
+        after = _merged(before, value) if name == "custom" else value
+        if after == before:
+            continue
+        # Always a new object: what changes inside a jsonb or an array value is not noticed.
+        setattr(lead, name, after)
+        if name not in _HIDDEN:
+            changes[name] = {"from": before, "to": after}
+    return changes
+
+
+def _merged(before: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**before, **news}.items() if value is not None}
+
+
+def _is_there(lead: Lead, wanted: Transition) -> bool:
+    """Whether the lead has the status that is asked for; a closed one only with the same outcome."""
+    if lead.status != wanted.to:
+        return False
+    return lead.status != LeadStatus.CLOSED or wanted.outcome is None or wanted.outcome == lead.outcome
