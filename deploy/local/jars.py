@@ -73,11 +73,16 @@ def _is_good(path: Path, jar: Jar) -> bool:
 
 async def _fetch_all(jars: list[Jar], folder: Path) -> None:
     import httpx2
+    from rich.console import Console
     from rich.progress import Progress
 
     limit = asyncio.Semaphore(SIDE_BY_SIDE)
-    with Progress(transient=True) as progress:
-        task = progress.add_task(f"Fetching Apache Kafka ({len(jars)} files)", total=len(jars))
+    console = Console()
+    what = f"Fetching Apache Kafka ({len(jars)} files) …"
+    if not console.is_terminal:
+        print(what, flush=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=len(jars))
 
         async def one(client: httpx2.AsyncClient, jar: Jar) -> None:
             async with limit:
