@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from services.assignment.domain.leads import Choice, Lead, Stage
 from services.assignment.domain.ledger import Ledger
 from services.assignment.domain.members import Member
@@ -70,7 +72,8 @@ async def save_ledger(connection: Connection, ledger: Ledger, at: datetime) -> d
     choices = [outcome for outcome in ledger.outcomes if isinstance(outcome, Choice)]
     if not choices:
         return {}
-    rows = await connection.fetch(_ADD_DECISIONS, [_decision_values(choice, at) for choice in choices])
+    columns = zip(*(_decision_values(choice) for choice in choices), strict=True)
+    rows = await connection.fetch(_ADD_DECISIONS, at, *columns)
     return {(row["lead_id"], row["decision_number"]): row["id"] for row in rows}
 
 
@@ -113,22 +116,23 @@ def _lead(row: Any) -> Lead:
     return Lead(**values)
 
 
-def _decision_values(choice: Choice, at: datetime) -> dict[str, Any]:
-    return {
-        "lead_id": choice.lead_id,
-        "decision_number": choice.number,
-        "chosen_member_id": choice.member_id,
-        "previous_member_id": choice.previous_member_id,
-        "candidates": [candidate.document for candidate in choice.candidates],
-        "policy_version": choice.policy_version,
-        "is_manual": choice.is_manual,
-        "decided_by": choice.decided_by,
-        "reason": choice.reason,
-        "decided_at": at,
-    }
+def _decision_values(choice: Choice) -> tuple[Any, ...]:
+    return (
+        choice.lead_id,
+        choice.number,
+        choice.member_id,
+        choice.previous_member_id,
+        # As text: asyncpg would take a list within a list of jsonb for a second dimension.
+        orjson.dumps([candidate.document for candidate in choice.candidates]).decode(),
+        choice.policy_version,
+        choice.is_manual,
+        choice.decided_by,
+        choice.reason,
+    )
 
 
-# A set travels as one JSON value whose objects have the table's column names.
+# Leads travel as one JSON value whose objects have the table's column names. Candidates, which are large, are
+# parsed once only, each as a value of its own.
 _SAVE_LEADS = """
     INSERT INTO leads SELECT * FROM jsonb_populate_recordset(NULL::leads, $1::jsonb)
     ON CONFLICT (lead_id) DO UPDATE SET
@@ -154,8 +158,14 @@ _ADD_DECISIONS = """
         decided_by, reason, decided_at
     )
     SELECT
+        lead_id, decision_number, chosen_member_id, previous_member_id, candidates::jsonb, policy_version, is_manual,
+        decided_by, reason, $1
+    FROM unnest(
+        $2::bigint[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::int[], $8::boolean[], $9::bigint[],
+        $10::text[]
+    ) AS row (
         lead_id, decision_number, chosen_member_id, previous_member_id, candidates, policy_version, is_manual,
-        decided_by, reason, decided_at
-    FROM jsonb_populate_recordset(NULL::decisions, $1::jsonb)
+        decided_by, reason
+    )
     RETURNING id, lead_id, decision_number
 """
