@@ -10,7 +10,9 @@ import orjson
 
 from services.leads.domain.hand_over import HandOverPolicy
 from services.leads.domain.numbers import lead_number
+from services.leads.use_cases.apply_assignments import apply_assignments
 from services.leads.use_cases.register_inquiries import Registered, register_inquiries
+from shared.contracts.assignment import AssignmentDecided
 from shared.contracts.inquiries import Identity, InquiryReceived, Sender
 from shared.contracts.words import Channel, Evidence, IdentityKind
 from shared.kit.database import Database, is_conflict
@@ -84,6 +86,19 @@ async def register(
         return [answers[one.dedupe_key] for one in batch]
 
 
+async def apply(database: Database, *decisions: AssignmentDecided) -> None:
+    """Take up decisions as the consumer does."""
+    while True:
+        try:
+            async with database.transaction() as connection:
+                await apply_assignments(connection, decisions, NOON)
+        except Exception as error:
+            if not is_conflict(error):
+                raise
+            continue
+        return
+
+
 async def rows(database: Database, query: str, *values: object) -> list[dict[str, Any]]:
     """The rows of a query as dictionaries."""
     async with database.connection() as connection:
@@ -124,6 +139,7 @@ async def assert_sound(database: Database, sent: Sequence[InquiryReceived]) -> N
     assert len(set(open_people)) == len(open_people)
     await _assert_numbers(database, leads)
     await _assert_announced(database, leads, sent)
+    await _assert_history_folds(database, leads)
 
 
 async def _assert_numbers(database: Database, leads: Sequence[dict[str, Any]]) -> None:
@@ -148,3 +164,42 @@ async def _assert_announced(
     assert {str(one.receipt_id) for one in sent} == {event["receipt_id"] for event in settled}
     numbers = {lead["id"]: lead["number"] for lead in leads}
     assert all(numbers[event["lead_id"]] == event["lead_number"] for event in settled)
+
+
+_FOLDED = (
+    "status", "source", "first_name", "last_name", "phone", "email", "language", "is_ready", "is_repeat",
+    "repeat_of_id", "assigned_id", "outcome",
+)  # fmt: skip
+
+
+async def _assert_history_folds(database: Database, leads: Sequence[dict[str, Any]]) -> None:
+    """Each line of history is one version, continues the one before, and all of them give the present lead."""
+    folded: dict[int, dict[str, Any]] = {lead["id"]: {} for lead in leads}
+    lines = dict.fromkeys(folded, 0)
+    for line in await rows(database, "SELECT lead_id, changes FROM history WHERE type = 1 ORDER BY id"):
+        lines[line["lead_id"]] += 1
+        for name, change in line["changes"].items():
+            assert change["from"] == folded[line["lead_id"]].get(name)
+            folded[line["lead_id"]][name] = change["to"]
+    for lead in leads:
+        assert {name: lead[name] for name in _FOLDED if lead[name] is not None} == {
+            name: value for name, value in folded[lead["id"]].items() if name in _FOLDED and value is not None
+        }
+        assert lines[lead["id"]] == lead["version"]
+
+
+def decision(lead_id: int, number: int, member_id: int = 7, **fields: Any) -> AssignmentDecided:
+    """A decision of assignment; the same lead and number are the same decision."""
+    event_id = uuid5(_NAMES, f"decision {lead_id}/{number}")
+    return AssignmentDecided(
+        event_id=event_id,
+        occurred_at=NOON,
+        correlation_id=event_id,
+        **{
+            "decision_id": lead_id * 1000 + number,
+            "decision_number": number,
+            "lead_id": lead_id,
+            "member_id": member_id,
+            **fields,
+        },
+    )
