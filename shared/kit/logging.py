@@ -69,6 +69,7 @@ def configure_logging(service: str, *, log_format: str = "json", level: str = "I
     # A line per connection attempt and access would bury the others; connection states are logged by the kit.
     for name, quieter in (
         ("aiokafka", "CRITICAL"),
+        ("alembic", "WARNING"),
         ("uvicorn.access", "WARNING"),
         ("uvicorn.error", "WARNING"),
         ("faststream", "ERROR"),

@@ -3,6 +3,7 @@
 The folder's env.py is one call of `run_env` with the service's metadata.
 """
 
+import asyncio
 from functools import partial
 from pathlib import Path
 
@@ -54,10 +55,14 @@ async def write_revision(url: str, folder: Path, message: str) -> None:
     await _run(url, partial(_revise, folder, message))
 
 
+# alembic.context is one global for the process, and a migration yields to the loop with each statement.
+_one_at_a_time = asyncio.Lock()
+
+
 async def _run(url: str, work: partial[None]) -> None:
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
     try:
-        async with engine.begin() as connection:
+        async with _one_at_a_time, engine.begin() as connection:
             await connection.exec_driver_sql(_LOCK)
             await connection.run_sync(work)
     finally:
