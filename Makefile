@@ -25,6 +25,7 @@ servers: install-local ## start PostgreSQL, Valkey and Kafka only
 
 .PHONY: test
 test: install-dev ## run the tests; ARGS="-k numbering" chooses
+	@$(VENV)/python -m deploy.local train
 	@$(VENV)/python -m pytest --quiet -n 2 --dist worksteal $(ARGS)
 
 .PHONY: chaos
@@ -48,7 +49,7 @@ check-types: install-dev
 
 .PHONY: check-imports
 check-imports: install-dev
-	@$(VENV)/lint-imports --no-logo > .cache/imports.txt || { cat .cache/imports.txt; exit 1; }
+	@said=$$($(VENV)/lint-imports --no-logo) || { echo "$$said"; exit 1; }
 
 .PHONY: check-locks
 check-locks: install-dev

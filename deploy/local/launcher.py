@@ -105,7 +105,7 @@ class Launcher:
             seconds = time.monotonic() - self._began
             self._output.show(welcome(self._services, environment, self._settings.data, seconds, self._settings.given))
             if self._servers.kafka in self._servers.ours:
-                tasks.create_task(train(self._servers.kafka))
+                tasks.create_task(train(gently=True))
 
     async def _tell_news(self) -> None:
         async for news in self._nursery.news():
