@@ -14,7 +14,7 @@ from services.assignment.routes.backend import Backend
 from services.assignment.schedules import HandoverSweep, QueueSweep, housekeeping
 from services.assignment.settings import AssignmentSettings
 from shared.contracts.leads import decode_lead_event
-from shared.contracts.topics import ASSIGNMENT_EVENTS, LEAD_EVENTS, OPS_RESULTS, TEAM_MEMBERS, dead_letter_topics
+from shared.contracts.topics import LEAD_EVENTS, published_by
 from shared.kit import outbox
 from shared.kit.broker import Broker
 from shared.kit.clock import Clock, SystemClock
@@ -106,8 +106,7 @@ def build_worker(
         consumers=[lead_events],
         operations={},
     )
-    own_dead_letters = [topic for topic in dead_letter_topics() if topic.producer == NAME]
-    source = OutboxSource([ASSIGNMENT_EVENTS, TEAM_MEMBERS, OPS_RESULTS, *own_dead_letters], outbox.written)
+    source = OutboxSource(published_by(NAME), outbox.written)
     worker = Worker(
         service=NAME,
         bootstrap_servers=common.kafka_bootstrap_servers,
