@@ -22,7 +22,6 @@ class LeadOnWire(BaseModel):
     status: int
     assigned_id: int | None = None
     source: str = ""
-    channel: str = ""
     is_repeat: bool = False
 
     @property
@@ -31,11 +30,18 @@ class LeadOnWire(BaseModel):
         return " ".join(part for part in (self.first_name, self.last_name) if part)
 
 
+class SenderOnWire(BaseModel):
+    """The part of an inquiry's sender that notifier reads."""
+
+    profile_name: str | None = None
+
+
 class InquiryOnWire(BaseModel):
     """The part of an inquiry that notifier reads."""
 
     channel: str = ""
     text: str | None = None
+    sender: SenderOnWire = SenderOnWire()
 
 
 class _Inquiries(BaseModel):
@@ -54,8 +60,8 @@ class LeadsClient:
         return None if answer is None else _read(LeadOnWire, answer)
 
     async def find_first_inquiry(self, lead_id: int) -> InquiryOnWire | None:
-        """The inquiry that opened the lead."""
-        answer = await self._get(f"/rest/leads/{lead_id}/inquiries", params={"sort": "sent_at", "limit": "1"})
+        """The inquiry that opened the lead; leads lists them in the order in which they were sent."""
+        answer = await self._get(f"/rest/leads/{lead_id}/inquiries", params={"limit": "1"})
         inquiries = _Inquiries() if answer is None else _read(_Inquiries, answer)
         return inquiries.items[0] if inquiries.items else None
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from email.message import EmailMessage
 
-from services.notifier.clients.leads import LeadsClient
+from services.notifier.clients.leads import InquiryOnWire, LeadsClient
 from services.notifier.clients.mail_server import MailServer
 from services.notifier.domain.delivery import (
     LeadsAway,
@@ -135,12 +135,12 @@ class NotificationSender:
             raise _Withdrawn("the lead has another owner")
         if lead.status == LeadStatus.CLOSED:
             raise _Withdrawn("the lead is closed")
-        first = await self._leads.find_first_inquiry(due.lead_id)
+        first = await self._leads.find_first_inquiry(due.lead_id) or InquiryOnWire()
         facts = LeadFacts(
             number=lead.number,
-            name=lead.name,
-            channel=lead.channel or (first.channel if first else "") or lead.source,
-            first_words=(first.text if first else None) or "",
+            name=lead.name or first.sender.profile_name or "",
+            channel=first.channel or lead.source,
+            first_words=first.text or "",
             is_repeat=lead.is_repeat,
         )
         return member.email, self._composer.lead_assigned(

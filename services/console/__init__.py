@@ -1,0 +1,1 @@
+"""console: where people sign in and see how everything is."""

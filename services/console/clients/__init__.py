@@ -1,0 +1,1 @@
+"""Who console talks to: the other services, Redis, and the folder of caught mail."""

@@ -1,0 +1,1 @@
+"""console's tables and the statements on them."""

@@ -1,0 +1,128 @@
+"""The composition root: everything of console, built from settings. Nothing connects at import."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from starlette.staticfiles import StaticFiles
+
+from services.console.clients.login_limits import LoginLimits
+from services.console.clients.mail_folder import MailFolder
+from services.console.clients.services import ServicesClient, build_http
+from services.console.domain.passwords import Passwords
+from services.console.routes import errors, login, pages
+from services.console.routes.backend import Backend
+from services.console.routes.headers import SecurityHeaders
+from services.console.routes.rendering import STATIC, Pages
+from services.console.settings import ConsoleSettings
+from services.console.use_cases.create_admin import create_admin
+from services.console.use_cases.keep_sessions import Sessions
+from services.console.use_cases.read_overview import OverviewReader
+from shared.kit.broker import Broker
+from shared.kit.clock import Clock, SystemClock
+from shared.kit.database import Database
+from shared.kit.health import Status, health_router
+from shared.kit.logging import configure_logging
+from shared.kit.process import Service
+from shared.kit.security import Gate
+from shared.kit.settings import CommonSettings
+from shared.kit.web import build_app
+
+NAME = "console"
+MIGRATIONS = Path(__file__).parent / "storage" / "migrations"
+_LARGEST_FORM = 16_384
+
+
+def database_url() -> str:
+    """The address of console's database, from the environment."""
+    return ConsoleSettings().database_url or CommonSettings().service_database_url(NAME)
+
+
+@asynccontextmanager
+async def wire() -> AsyncIterator[Service]:
+    """Build the service from the environment; raises `ValidationError` when a setting is missing or refused."""
+    common, own = CommonSettings(), ConsoleSettings()
+    configure_logging(NAME, log_format=common.log_format, level=common.log_level)
+    database = Database(own.database_url or common.service_database_url(NAME))
+    redis = Redis.from_url(common.redis_url, socket_timeout=1, socket_connect_timeout=1)
+    http = build_http()
+    await database.open()
+    try:
+        if common.development and own.admin_email and own.admin_password:
+            await create_admin(database, own.admin_email, own.admin_password.get_secret_value())
+        app = build_web(common, own, database, redis, http, SystemClock())
+        yield Service(NAME, own.host, own.port, app)
+    finally:
+        await http.aclose()
+        await redis.aclose()
+        await database.close()
+
+
+def build_web(
+    common: CommonSettings,
+    own: ConsoleSettings,
+    database: Database,
+    redis: Redis,
+    http: httpx2.AsyncClient,
+    clock: Clock,
+) -> FastAPI:
+    """The pages."""
+    service_token = common.service_token.get_secret_value()
+    status = Status(service=NAME, database=database, broker=Broker(common.kafka_bootstrap_servers), consumers=[])
+    app = build_app(
+        title="Leadline console",
+        gate=Gate(service=NAME, service_token=service_token, public_key=common.person_token_public_key),
+        routers=[
+            login.router,
+            pages.router,
+            health_router(checks={"database": database.ping}, status=status),
+        ],
+        body_limit=_LARGEST_FORM,
+    )
+    app.mount("/static", StaticFiles(directory=STATIC))
+    errors.install(app)
+    app.add_middleware(SecurityHeaders, is_secure=not common.development)
+    app.state.backend = build_backend(common, own, database, redis, http, clock)
+    return app
+
+
+def build_backend(
+    common: CommonSettings,
+    own: ConsoleSettings,
+    database: Database,
+    redis: Redis,
+    http: httpx2.AsyncClient,
+    clock: Clock,
+) -> Backend:
+    """What the pages need."""
+    services = ServicesClient(
+        http,
+        {
+            "intake": common.intake_url,
+            "leads": common.leads_url,
+            "assignment": common.assignment_url,
+            "notifier": common.notifier_url,
+        },
+        private_key=own.person_token_private_key.get_secret_value(),
+        service_token=common.service_token.get_secret_value(),
+    )
+    sessions = Sessions(
+        database=database,
+        limits=LoginLimits(redis, common.privacy_key.get_secret_value()),
+        passwords=Passwords(),
+        services=services,
+        clock=clock,
+    )
+    mails = MailFolder(own.mail_folder) if own.mail_folder else None
+    return Backend(
+        sessions=sessions,
+        services=services,
+        overview=OverviewReader(services, clock),
+        pages=Pages(common.time_zone, has_mail=mails is not None),
+        mails=mails,
+        clock=clock,
+        is_secure=not common.development,
+    )
