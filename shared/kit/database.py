@@ -158,7 +158,7 @@ async def driver(session: AsyncSession) -> Connection:
     connection: Connection = raw.driver_connection  # type: ignore[assignment]
     if not connection.is_in_transaction():
         # SQLAlchemy sends BEGIN with its first own statement only.
-        await session.execute(text("SELECT 1"))
+        await (await session.connection()).execute(text("SELECT 1"))
     return connection
 
 
