@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -37,7 +38,10 @@ class Service:
     @property
     def url(self) -> str:
         """Where it can be reached from this machine."""
-        everywhere = self.host in {"0.0.0.0", "::"}  # noqa: S104 # nosec B104 (compared, not bound)
+        try:
+            everywhere = ip_address(self.host).is_unspecified
+        except ValueError:  # a name
+            everywhere = False
         return f"http://{LOOPBACK if everywhere else self.host}:{self.port}"
 
 
