@@ -100,9 +100,9 @@ async def test_crossing_chains_and_swaps_stay_sound(database: Database, seed: in
         at = rng.randrange(len(ring))
         pair = [ring[at], ring[(at + 1) % len(ring)]]
         stated = [one.model_copy(update={"evidence": Evidence.STATED}) for one in pair]
-        names = {"first_name": rng.choice(["Ada", "Bo", "Cy"])} if rng.random() < 0.5 else {}
+        name = rng.choice([None, None, None, "Ada", "Bo", "Cy"])
         seen = pair if rng.random() < 0.5 else stated
-        sent.append(inquiry(str(number), *rng.sample(seen, 2), **names))
+        sent.append(inquiry(str(number), *rng.sample(seen, 2), first_name=name))
     batches = cut(sent, rng)
     # Every batch twice, at the same time: a rebalance in the middle of a commit.
     await register_all(database, rng.sample([*batches, *batches], len(batches) * 2))
@@ -165,6 +165,17 @@ async def test_different_addresses_of_one_person_open_one_lead(database: Databas
     await register_all(database, [[one] for one in sent])
     assert 16 == len(await rows(database, "SELECT * FROM leads"))
     assert 8 == len(await rows(database, "SELECT * FROM leads WHERE is_repeat AND status = 1"))
+
+
+async def test_same_contradicting_name_at_once_is_one_more_person(database: Database) -> None:
+    """Writers who all state Ada's phone under the name Bo make one Bo with one lead, and flag the pair once."""
+    known = inquiry("ada", phone("341"), first_name="Ada")
+    await register(database, known)
+    sent = [inquiry(str(number), phone("341"), first_name="Bo") for number in range(16)]
+    await register_all(database, [[one] for one in sent])
+    assert 2 == len(await rows(database, "SELECT * FROM people"))
+    assert 1 == len(await rows(database, "SELECT * FROM person_candidates"))
+    await assert_sound(database, [known, *sent])
 
 
 async def close_some(database: Database, rng: random.Random) -> None:

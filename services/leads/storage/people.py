@@ -182,14 +182,14 @@ async def give_addresses(connection: Connection, owners: Sequence[tuple[int, int
 
 
 async def flag_candidates(connection: Connection, candidates: Sequence[tuple[Candidate, int]], now: datetime) -> None:
-    """Note (candidate, identity id) for a human; a pair that was noted before stays as it was."""
+    """Note (candidate, identity id) for a human; what was noted before stays as it was."""
     await connection.execute(
         """
         INSERT INTO person_candidates (person_id, other_person_id, identity_id, reason, created_at)
         SELECT person_id, other_person_id, identity_id, reason, $5
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])
             AS row (person_id, other_person_id, identity_id, reason)
-        ORDER BY identity_id, person_id, other_person_id
+        ORDER BY identity_id, person_id, other_person_id, reason
         ON CONFLICT ON CONSTRAINT uq_person_candidates_pair DO NOTHING
         """,
         [candidate.person_id for candidate, _ in candidates],

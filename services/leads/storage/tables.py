@@ -106,7 +106,7 @@ class PersonCandidate(LeadsTable, table=True):
 
     __tablename__ = "person_candidates"
     __table_args__ = (
-        UniqueConstraint("identity_id", "person_id", "other_person_id", name="uq_person_candidates_pair"),
+        UniqueConstraint("identity_id", "person_id", "other_person_id", "reason", name="uq_person_candidates_pair"),
         CheckConstraint("person_id <> other_person_id", name="two_people"),
         Index("ix_person_candidates_person_id", "person_id"),
         Index("ix_person_candidates_other_person_id", "other_person_id"),

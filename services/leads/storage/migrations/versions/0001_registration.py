@@ -199,7 +199,7 @@ CREATE TABLE person_candidates (
     reason TEXT NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT pk_person_candidates PRIMARY KEY (id),
-    CONSTRAINT uq_person_candidates_pair UNIQUE (identity_id, person_id, other_person_id),
+    CONSTRAINT uq_person_candidates_pair UNIQUE (identity_id, person_id, other_person_id, reason),
     CONSTRAINT ck_person_candidates_two_people CHECK (person_id <> other_person_id),
     CONSTRAINT fk_person_candidates_person_id FOREIGN KEY(person_id) REFERENCES people (id),
     CONSTRAINT fk_person_candidates_other_person_id FOREIGN KEY(other_person_id) REFERENCES people (id),
