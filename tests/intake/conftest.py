@@ -1,0 +1,130 @@
+"""A migrated database per test, a clock that stands still, and the service's app."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import httpx2
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from services.intake.settings import IntakeSettings
+from services.intake.storage.tables import metadata
+from services.intake.use_cases.receive_delivery import Stamp
+from services.intake.wiring import MIGRATIONS, build_web
+from shared.kit.database import Database
+from shared.kit.health import Check
+from shared.kit.migrations import upgrade
+from shared.kit.settings import CommonSettings
+from tests.intake.deliveries import APP_SECRET, MESSENGER_SECRET, SECOND_SECRET, VERIFY_TOKEN
+from tests.support.databases import Databases
+
+SERVICE_TOKEN = "development-service-token"
+
+
+class StandingClock:
+    """A clock that moves only when a test moves it."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """The instant the test is at."""
+        return self.at
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass."""
+        self.at += by
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    """Half past eleven at night in UTC, when it is the next day in Berlin."""
+    return StandingClock()
+
+
+@pytest.fixture
+def stamp(clock: StandingClock) -> Stamp:
+    """What makes receipts of items, for a business in Berlin."""
+    return Stamp(clock, ZoneInfo("Europe/Berlin"), "development-privacy-key")
+
+
+async def _migrate(url: str) -> None:
+    await upgrade(url, MIGRATIONS)
+
+
+@pytest.fixture(scope="session")
+async def intake_url(databases: Databases) -> str:
+    """The address of a migrated database that this worker's tests use one after the other."""
+    return await databases.from_template("intake", _migrate)
+
+
+@pytest.fixture
+async def database(intake_url: str) -> AsyncIterator[Database]:
+    """intake's database, empty and open, with room for eight concurrent transactions."""
+    database = Database(intake_url, pool_size=8)
+    await database.open()
+    async with database.connection() as connection:
+        await connection.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def private_key() -> str:
+    """The console's key, which signs people's tokens."""
+    return (
+        Ed25519PrivateKey.generate()
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+
+
+@pytest.fixture
+def common_settings(private_key: str) -> CommonSettings:
+    """The settings that all services share, with development secrets."""
+    loaded = serialization.load_pem_private_key(private_key.encode(), None)
+    public = loaded.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return CommonSettings(
+        database_url="postgresql://unused",
+        kafka_bootstrap_servers="unused",
+        development=True,
+        service_token=SERVICE_TOKEN,
+        privacy_key="development-privacy-key",
+        operations_key="development-operations-key",
+        person_token_public_key=public.decode(),
+    )
+
+
+@pytest.fixture
+def own_settings(monkeypatch: pytest.MonkeyPatch) -> IntakeSettings:
+    """intake's settings: two apps deliver to WhatsApp's webhook."""
+    monkeypatch.setenv("LEADLINE_DEVELOPMENT", "true")
+    return IntakeSettings(
+        whatsapp_app_secret=f"{SECOND_SECRET}, {APP_SECRET}",
+        whatsapp_verify_token=VERIFY_TOKEN,
+        messenger_app_secret=MESSENGER_SECRET,
+        messenger_verify_token=VERIFY_TOKEN,
+    )
+
+
+@pytest.fixture
+async def outside(
+    database: Database, stamp: Stamp, common_settings: CommonSettings, own_settings: IntakeSettings
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """The service as the world sees it, without a token."""
+    checks: dict[str, Check] = {"database": database.ping}
+    app = build_web(common_settings, own_settings, database, stamp, checks=checks, status=None)
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as client:
+        yield client
+
+
+@pytest.fixture
+def inside(outside: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """The service as another service sees it, with the service token."""
+    outside.headers["Authorization"] = f"Bearer {SERVICE_TOKEN}"
+    return outside

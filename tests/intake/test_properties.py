@@ -1,0 +1,130 @@
+"""Whatever arrives: nothing raises, and nothing gets lost between a delivery and its outcomes."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.intake.domain.forms import FieldRefused, FormUnreadable, check_fields, parse_json_form
+from services.intake.domain.items import make_item
+from services.intake.domain.normalise import to_body, to_event
+from services.intake.domain.outcomes import Ignored, Inquiry, Quarantined
+from services.intake.domain.splitting import SPLITTERS
+from shared.contracts.inquiries import decode_inquiry
+from shared.contracts.words import Channel
+from tests.intake.deliveries import LINE, LUPE, PAGE
+from tests.intake.reading import outcome_of, waiting
+
+# fmt: off
+WORDS = [
+    "id", "from", "type", "text", "body", "image", "caption", "interactive", "button_reply", "nfm_reply",
+    "response_json", "title", "contacts", "origin", "phones", "wa_id", "user_id", "from_user_id", "timestamp",
+    "errors", "code", "referral", "context", "sender", "recipient", "message", "mid", "postback", "optin",
+    "quick_reply", "payload", "attachments", "is_echo", "statuses", "messages", "metadata", "phone_number_id",
+    "field", "value", "entry", "changes", "messaging", "standby", "object", "profile", "name", "order",
+    "location", "system", "reaction",
+]
+# fmt: on
+words = st.sampled_from(WORDS)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=12)
+    | st.sampled_from(["text", "image", "contacts", "interactive", "unsupported", LUPE, "US.1", "\x00", "\ud800"])
+)
+trees = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=5), max_leaves=12
+)
+parts = st.dictionaries(words, trees, max_size=6)
+
+
+def dump(value: Any) -> bytes:
+    """JSON as a platform may write it, big numbers and halves of characters included."""
+    return json.dumps(value).encode()
+
+
+def check(channel: Channel, raw: bytes, at_least: int = 1) -> None:
+    """Every item has one outcome, and every inquiry is an event that a consumer can read."""
+    items = SPLITTERS[channel](raw)
+    assert len(items) >= at_least
+    outcomes = [outcome_of(item) for item in items]
+    counts = [sum(isinstance(one, kind) for one in outcomes) for kind in (Inquiry, Ignored, Quarantined)]
+    assert len(items) == sum(counts)
+    for item, outcome in zip(items, outcomes, strict=True):
+        if isinstance(outcome, Inquiry):
+            assert outcome.sender.identities
+            event = to_event(waiting(item), outcome, "key")
+            assert event == decode_inquiry("inquiry.received.v1", to_body(event))
+            assert b"\\u0000" not in to_body(event)
+        else:
+            assert not outcome.reason.startswith("adapter failed"), outcome
+
+
+@given(st.lists(parts, min_size=1, max_size=4), st.lists(parts, max_size=2))
+@settings(max_examples=150, deadline=None)
+def test_any_whatsapp_messages(messages: list[Any], contacts: list[Any]) -> None:
+    """Any objects in the place of messages are split into as many items, each with an outcome."""
+    value = {"metadata": {"phone_number_id": LINE}, "messages": messages, "contacts": contacts}
+    entry = [{"id": "1", "changes": [{"field": "messages", "value": value}]}]
+    check(Channel.WHATSAPP, dump({"object": "whatsapp_business_account", "entry": entry}), len(messages))
+
+
+@given(st.lists(parts, min_size=1, max_size=4), st.sampled_from(["page", "instagram"]))
+@settings(max_examples=150, deadline=None)
+def test_any_messaging_events(events: list[Any], name: str) -> None:
+    """Any objects in the place of messaging events are split into as many items, each with an outcome."""
+    check(Channel.MESSENGER, dump({"object": name, "entry": [{"id": PAGE, "messaging": events}]}), len(events))
+
+
+@given(trees, st.sampled_from([Channel.WHATSAPP, Channel.MESSENGER]))
+@settings(max_examples=150, deadline=None)
+def test_any_json(tree: Any, channel: Channel) -> None:
+    """Any JSON under a platform's name, or alone, leaves at least one item."""
+    check(channel, dump(tree))
+    check(channel, dump({"object": "whatsapp_business_account", "entry": tree}))
+    check(channel, dump({"object": "page", "entry": [tree]}))
+
+
+@given(st.binary(max_size=200), st.sampled_from([Channel.WHATSAPP, Channel.MESSENGER]))
+def test_any_bytes(raw: bytes, channel: Channel) -> None:
+    """Any bytes leave at least one item."""
+    check(channel, raw)
+
+
+fields = st.dictionaries(
+    st.sampled_from(["name", "first_name", "email", "phone", "message", "Tel", "utm_source", "x"])
+    | st.text(max_size=8),
+    trees,
+    max_size=8,
+)
+
+
+@given(fields, st.sampled_from([None, "MX", "BR"]))
+@settings(max_examples=150, deadline=None)
+def test_any_form(posted: dict[str, Any], region: str | None) -> None:
+    """Any fields are refused by name, or become an inquiry or an empty form."""
+    try:
+        checked = check_fields(parse_json_form(dump(posted)))
+    except (FieldRefused, FormUnreadable):
+        return
+    item = make_item(Channel.FORM, "any", "form", ("k",), {"fields": checked, "default_region": region})
+    outcome = outcome_of(item)
+    assert isinstance(outcome, (Inquiry, Ignored)), outcome
+    if isinstance(outcome, Inquiry):
+        body = to_body(to_event(waiting(item), outcome, "key"))
+        assert orjson.loads(body)["kind"] == "form"
+
+
+@pytest.mark.parametrize("channel", [Channel.WHATSAPP, Channel.MESSENGER])
+def test_a_flood_of_items_is_one(channel: Channel) -> None:
+    """A delivery of absurdly many items is kept whole instead of becoming absurdly many receipts."""
+    raw = dump({"object": "whatsapp_business_account", "entry": [{"changes": [0] * 6000}]}).replace(
+        *((b"", b"") if channel is Channel.WHATSAPP else (b"whatsapp_business_account", b"page"))
+    )
+    (item,) = SPLITTERS[channel](raw)
+    assert ("too many items", raw) == (item.error, item.body)
