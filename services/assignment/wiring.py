@@ -13,7 +13,7 @@ from services.assignment.routes import ROUTERS, TRANSLATIONS
 from services.assignment.routes.backend import Backend
 from services.assignment.schedules import HandoverSweep, QueueSweep, housekeeping
 from services.assignment.settings import AssignmentSettings
-from shared.contracts.leads import decode_lead_event
+from shared.contracts.leads import LeadEvent, decode_lead_event
 from shared.contracts.topics import LEAD_EVENTS, published_by
 from shared.kit import outbox
 from shared.kit.broker import Broker
@@ -85,17 +85,7 @@ def build_worker(
 ) -> tuple[Worker, Status]:
     """Consumers, relay and sweeps, and the status that tells how far they are."""
     broker = Broker(common.kafka_bootstrap_servers)
-    group = GroupSettings(
-        instance=common.instance, session_timeout=timedelta(seconds=common.group_session_timeout_seconds)
-    )
-    lead_events = Consumer(
-        service=NAME,
-        topic=LEAD_EVENTS,
-        decode=decode_lead_event,
-        handle=partial(handlers.on_lead_events, clock),
-        database=database,
-        group=group,
-    )
+    lead_events = build_consumer(common, database, clock)
     status = Status(service=NAME, database=database, broker=broker, consumers=[lead_events])
     operations = Operations(
         service=NAME,
@@ -107,18 +97,12 @@ def build_worker(
         operations={},
     )
     source = OutboxSource(published_by(NAME), outbox.written)
+    relay = Relay(source=source, database=database, bootstrap_servers=common.kafka_bootstrap_servers, service=NAME)
     worker = Worker(
         service=NAME,
         bootstrap_servers=common.kafka_bootstrap_servers,
-        consumers=[lead_events, operations.consumer(group)],
-        relays=[
-            Relay(
-                source=source,
-                database=database,
-                bootstrap_servers=common.kafka_bootstrap_servers,
-                service=NAME,
-            )
-        ],
+        consumers=[lead_events, operations.consumer(group_settings(common))],
+        relays=[relay],
         loops=[
             QueueSweep(database, clock, timedelta(seconds=own.queue_sweep_seconds)),
             HandoverSweep(database, clock, timedelta(seconds=own.handover_sweep_seconds)),
@@ -127,3 +111,21 @@ def build_worker(
         ],
     )
     return worker, status
+
+
+def build_consumer(common: CommonSettings, database: Database, clock: Clock) -> Consumer[LeadEvent]:
+    """The reader of what happens to leads."""
+    return Consumer(
+        service=NAME,
+        topic=LEAD_EVENTS,
+        decode=decode_lead_event,
+        handle=partial(handlers.on_lead_events, clock),
+        database=database,
+        group=group_settings(common),
+    )
+
+
+def group_settings(common: CommonSettings) -> GroupSettings:
+    """How assignment's consumer groups behave."""
+    session_timeout = timedelta(seconds=common.group_session_timeout_seconds)
+    return GroupSettings(instance=common.instance, session_timeout=session_timeout)

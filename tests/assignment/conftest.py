@@ -65,13 +65,13 @@ def private_key() -> str:
 
 
 @pytest.fixture
-async def client(database: Database, clock: StandingClock, private_key: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """The API as another service sees it, with the service token."""
+def common(private_key: str) -> CommonSettings:
+    """Settings whose servers are given otherwise, with the public half of the console's key."""
     loaded = serialization.load_pem_private_key(private_key.encode(), None)
     public = loaded.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    common = CommonSettings(
+    return CommonSettings(
         database_url="postgresql://unused",
         kafka_bootstrap_servers="unused",
         development=True,
@@ -80,6 +80,11 @@ async def client(database: Database, clock: StandingClock, private_key: str) -> 
         operations_key="development-operations-key",
         person_token_public_key=public.decode(),
     )
+
+
+@pytest.fixture
+async def client(database: Database, clock: StandingClock, common: CommonSettings) -> AsyncIterator[httpx2.AsyncClient]:
+    """The API as another service sees it, with the service token."""
     app = build_web(common, database, clock, checks={"database": database.ping}, status=None)
     transport = httpx2.ASGITransport(app=app)
     headers = {"Authorization": f"Bearer {SERVICE_TOKEN}"}

@@ -4,7 +4,6 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from services.assignment.storage.tables import metadata
 from services.assignment.use_cases.assign_by_hand import assign_by_hand
 from services.assignment.use_cases.change_member import change_member
 from services.assignment.use_cases.hand_over_again import hand_over_again
@@ -207,17 +206,3 @@ async def test_members_are_told_with_rising_versions(database: Database) -> None
     members = [decode_member(row["type"], row["body"]) for row in rows]
     assert [(1, "salesperson"), (2, "supervisor")] == [(each.version, each.role) for each in members if each]
     assert {str(ana)} == {row["key"] for row in rows}
-
-
-async def test_migrations_make_the_declared_tables(database: Database) -> None:
-    """Every column that the code declares exists with its nullability, and no other."""
-    async with database.connection() as connection:
-        rows = await connection.fetch(
-            "SELECT table_name, column_name, is_nullable FROM information_schema.columns WHERE table_schema = 'public'"
-        )
-    declared = {
-        (table.name, column.name, "YES" if column.nullable else "NO")
-        for table in metadata.sorted_tables
-        for column in table.columns
-    }
-    assert declared == {tuple(row) for row in rows if row["table_name"] != "alembic_version"}
