@@ -27,6 +27,8 @@ class WriteModel(BaseModel):
     def _storable(cls, value: Any) -> Any:
         if isinstance(value, dict):
             for name, item in value.items():
+                # First the name, because it will be part of any message.
+                _require_storable("the name of a field", name)
                 _require_storable(str(name), item)
         return value
 
