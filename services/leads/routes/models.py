@@ -24,6 +24,13 @@ def _has_digits(text: str | None) -> str | None:
     return text
 
 
+def _fits(value: Any) -> Any:
+    # Or it would become a float and lose digits.
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ValueError("an integer must fit 64 bits")
+    return value
+
+
 def _distinct(tags: list[str]) -> list[str]:
     return list(dict.fromkeys(tags))
 
@@ -44,8 +51,10 @@ Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_distinct)]
 CustomName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 CustomText = Annotated[str, StringConstraints(max_length=2000)]
-CustomNumber = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
-CustomValue = bool | CustomNumber | FiniteFloat | CustomText | Annotated[list[CustomText], Field(max_length=100)] | None
+CustomValue = Annotated[
+    bool | int | FiniteFloat | CustomText | Annotated[list[CustomText], Field(max_length=100)] | None,
+    BeforeValidator(_fits),
+]
 Custom = Annotated[dict[CustomName, CustomValue], Field(max_length=100)]
 
 

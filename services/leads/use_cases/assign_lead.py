@@ -2,7 +2,7 @@
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.leads.clients.assignment import Assignment
+from services.leads.clients.assignment import Assignment, DecisionRefused
 from services.leads.domain.errors import VersionConflict
 from services.leads.storage.lead_changes import Command
 from services.leads.storage.lead_rows import lock_lead
@@ -55,7 +55,8 @@ async def take_owner(
     """Apply a decision, then an edit, and return the lead as it is then.
 
     The decision's event comes over Kafka, too, before this or after it, and has no second effect. It makes the
-    lead one version newer, which is no conflict. Raises what the edit raises; the decision stands then.
+    lead one version newer, which is no conflict. Raises `DecisionRefused` when it was overtaken, and what the edit
+    raises; what becomes of the decision is settled by its event then.
     """
     lead = await lock_lead(session, caller, reference)
     seen = command.version
@@ -64,5 +65,7 @@ async def take_owner(
         raise VersionConflict(lead.version)
     await apply_assignments(await driver(session), [decided], command.now)
     lead = await lock_lead(session, caller, reference)
+    if lead.assigned_id != decided.member_id:
+        raise DecisionRefused(409, "The lead was closed or given to somebody else in the meantime.")
     await edit_lead(session, lead, edit, command)
     return lead

@@ -1,6 +1,6 @@
 """leads' app over a database of the test's own, and people with tokens who call it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,12 +15,13 @@ from services.leads.clients.assignment import AssignmentAway, Decision, Decision
 from services.leads.routes import ROUTERS, TRANSLATIONS, Backend
 from services.leads.use_cases.apply_assignments import apply_assignments
 from shared.contracts.assignment import AssignmentDecided
+from shared.contracts.inquiries import Identity
 from shared.contracts.words import Role
 from shared.kit.database import Database
 from shared.kit.identifiers import new_id
 from shared.kit.security import Gate, mint_person_token
 from shared.kit.web import build_app
-from tests.leads.makers import NOON, Identity, inquiry, register
+from tests.leads.makers import NOON, inquiry, register
 
 SERVICE_TOKEN = "a service's token"
 
@@ -44,6 +45,7 @@ class FakeAssignment:
     asked: list[tuple[int, int, int | None]] = field(default_factory=list)
     refusal: DecisionRefused | AssignmentAway | None = None
     decisions: dict[int, int] = field(default_factory=dict)
+    before_answer: Callable[[Decision], Awaitable[None]] | None = None
 
     async def assign(self, lead_id: int, member_id: int, decided_by: int | None) -> Decision:
         """Decide, or refuse."""
@@ -51,7 +53,12 @@ class FakeAssignment:
         if self.refusal is not None:
             raise self.refusal
         number = self.decisions[lead_id] = self.decisions.get(lead_id, 0) + 1
-        return Decision(id=lead_id * 100 + number, lead_id=lead_id, decision_number=number, chosen_member_id=member_id)
+        decision = Decision(
+            id=lead_id * 100 + number, lead_id=lead_id, decision_number=number, chosen_member_id=member_id
+        )
+        if self.before_answer is not None:
+            await self.before_answer(decision)
+        return decision
 
 
 @dataclass(frozen=True)
@@ -106,9 +113,6 @@ async def http(
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://leads") as client:
         yield client
-
-
-Ask = Callable[..., Any]
 
 
 class Person:
@@ -189,13 +193,15 @@ def opened(database: Database) -> Callable[..., Any]:
     return open_lead
 
 
-async def own(database: Database, lead_id: int, member_id: int, number: int = 1) -> None:
+async def own(
+    database: Database, lead_id: int, member_id: int, number: int = 1, decision_id: int | None = None
+) -> None:
     """Let assignment decide for a member, as its event does."""
     decided = AssignmentDecided(
         event_id=new_id(),
         occurred_at=NOON,
         correlation_id=new_id(),
-        decision_id=lead_id * 1000 + number,
+        decision_id=decision_id or lead_id * 1000 + number,
         decision_number=number,
         lead_id=lead_id,
         member_id=member_id,

@@ -35,9 +35,7 @@ async def test_business_day_of_the_zone(supervisor: Person, now: Now) -> None:
     assert "LEAD-20260302-001" == (await supervisor.post("", {"first_name": "Ada"})).json()["number"]
 
 
-async def test_person_with_an_open_lead(
-    database: Database, opened: Callable[..., Any], supervisor: Person
-) -> None:
+async def test_person_with_an_open_lead(database: Database, opened: Callable[..., Any], supervisor: Person) -> None:
     """Somebody known gets no second lead: the open one is answered, gets what it lacked, and says so."""
     lead_id = await opened("Ada", phone("525512345678"))
     await supervisor.put(f"/{lead_id}", {"note": "vip", "tags": ["hot"], "step": 3, "custom": {"pax": 2}})

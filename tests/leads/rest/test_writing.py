@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.leads.clients.assignment import AssignmentAway, DecisionRefused
+from services.leads.clients.assignment import AssignmentAway, Decision, DecisionRefused
 from shared.contracts.words import SettlementOutcome
 from shared.kit.database import Database
 from tests.leads.makers import inquiry, lead_of, mail, phone, published, register, rows, state
@@ -177,9 +177,7 @@ async def test_assigning(
     ]
 
 
-async def test_assigning_as_a_service(
-    opened: Callable[..., Any], service: Person, assignment: FakeAssignment
-) -> None:
+async def test_assigning_as_a_service(opened: Callable[..., Any], service: Person, assignment: FakeAssignment) -> None:
     """A service decides for nobody."""
     lead_id = await opened("Ada")
     assert 7 == (await service.put(f"/{lead_id}", {"assigned_id": 7})).json()["assigned_id"]
@@ -191,17 +189,24 @@ async def test_decision_that_was_faster(
 ) -> None:
     """A decision whose event came before the answer is no conflict with the version that the caller saw."""
     lead_id = await opened("Ada")
-    decide = assignment.assign
 
-    async def assign(lead: int, member: int, decided_by: int | None) -> Any:
-        decision = await decide(lead, member, decided_by)
-        await own(database, lead, member)
-        return decision.model_copy(update={"id": lead * 1000 + 1})
+    async def published_first(decision: Decision) -> None:
+        await own(database, lead_id, 7, decision_id=decision.id)
 
-    assignment.assign = assign  # type: ignore[method-assign]
+    assignment.before_answer = published_first
     response = await supervisor.put(f"/{lead_id}", {"assigned_id": 7}, If_Match='"1"')
     assert (200, 7, 2) == (response.status_code, response.json()["assigned_id"], response.json()["version"])
     assert 1 == len(await rows(database, "SELECT * FROM assignment_answers"))
+
+
+async def test_decision_that_was_overtaken(database: Database, opened: Callable[..., Any], supervisor: Person) -> None:
+    """A decision that is older than what leads knows already is answered as refused, and nothing is done."""
+    lead_id = await opened("Ada")
+    await own(database, lead_id, 8, number=2)
+    before = await state(database)
+    response = await supervisor.put(f"/{lead_id}", {"assigned_id": 7, "note": "x"})
+    assert (409, "assigned_id") == (response.status_code, response.json()["errors"][0]["field"])
+    assert before == await state(database)
 
 
 @pytest.mark.parametrize(
