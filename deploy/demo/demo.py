@@ -1,0 +1,112 @@
+"""The demo from its first request to its last check."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+
+import httpx2
+from rich.console import Console
+
+from deploy.demo.checks import Evidence, check_all
+from deploy.demo.company import Company, found_company
+from deploy.demo.errors import DemoFailed
+from deploy.demo.journal import Journal
+from deploy.demo.journeys import Board
+from deploy.demo.mailbox import count_mails
+from deploy.demo.pace import Pace
+from deploy.demo.report import print_report
+from deploy.demo.rest import Rest
+from deploy.demo.scenario import Scenario, write_scenario
+from deploy.demo.screen import Screen
+from deploy.demo.sender import Sender
+from deploy.demo.show import live, teller
+from deploy.demo.target import Target
+from deploy.demo.watcher import Watcher
+
+_CONNECTIONS = httpx2.Limits(max_connections=40)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for: `seconds` for the hour, the seed of its stories, and whether only the end is shown."""
+
+    seconds: float
+    seed: int
+    quiet: bool
+    run: str
+
+
+async def run_demo(target: Target, wish: Wish, console: Console) -> bool:
+    """Play the hour into a running system and return whether everything balances; raises `DemoFailed`."""
+    async with Rest.open(target) as rest:
+        await rest.wait_until_ready()
+        company = await found_company(rest)
+        before = await _quiet_summary(rest)
+        starts_at = time.time()
+        scenario = write_scenario(wish.seed, wish.run, starts_at, wish.seconds)
+        _introduce(console, scenario, company, wish)
+        journal = Journal()
+        watcher = Watcher(rest, journal, scenario.people, await _last_lead_id(rest))
+        pace = Pace(starts_at, wish.seconds, asyncio.get_running_loop().time())
+        watcher.news = teller(console, pace, company.names, quiet=wish.quiet)
+        screen = Screen(pace, journal, watcher.board, company.names, scenario.requests)
+        with live(console, screen, quiet=wish.quiet):
+            await _play(target, scenario, watcher, pace)
+        evidence = await _gather(rest, journal, watcher.board, before, starts_at)
+        return print_report(console, evidence, check_all(evidence))
+
+
+async def _play(target: Target, scenario: Scenario, watcher: Watcher, pace: Pace) -> None:
+    """Send everything, and watch until all of it has come to rest or that takes too long."""
+    watching = asyncio.create_task(watcher.watch())
+    try:
+        async with httpx2.AsyncClient(timeout=20, limits=_CONNECTIONS, follow_redirects=False) as client:
+            await Sender(target, client, watcher.journal, pace, watcher).play(scenario.stories)
+        await watcher.is_settled(sum(watcher.journal.leads.values()))
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+    await watcher.look()
+
+
+async def _gather(rest: Rest, journal: Journal, board: Board, before: dict[str, int], since: float) -> Evidence:
+    after = await rest.get("intake", "/rest/receipts/summary")
+    days = {journey.number.rpartition("-")[0] for journey in board.journeys.values()}
+    numbers = [
+        lead["number"] for day in sorted(days) async for lead in rest.list("leads", "/rest/leads", q=day, sort="id")
+    ]
+    folder = rest.target.mail_folder
+    caught = await asyncio.to_thread(count_mails, folder, since) if folder else None
+    return Evidence(journal, board, before, after, numbers, caught)
+
+
+async def _quiet_summary(rest: Rest, seconds: float = 30.0) -> dict[str, int]:
+    """The equation when nothing is in flight, to compare with; raises `DemoFailed` when that does not come."""
+    deadline = time.monotonic() + seconds
+    while True:
+        summary = await rest.get("intake", "/rest/receipts/summary")
+        if summary["in_flight"] == 0:
+            return summary
+        if time.monotonic() > deadline:
+            raise DemoFailed(
+                f"{summary['in_flight']} receipts are still in flight, so that the demo's could not be told from"
+                " them. `./leadline ops status` says who is behind."
+            )
+        await asyncio.sleep(0.3)
+
+
+async def _last_lead_id(rest: Rest) -> int:
+    page = await rest.get("leads", "/rest/leads", sort="-id", limit=1)
+    return page["items"][0]["id"] if page["items"] else 0
+
+
+def _introduce(console: Console, scenario: Scenario, company: Company, wish: Wish) -> None:
+    team = "is there already" if company.was_there else "was made"
+    console.print(
+        f"Run {wish.run}, seed {wish.seed}: {len(scenario.people)} people, {scenario.requests} requests,"
+        f" an hour in {wish.seconds:g} s. The team {team}; who is on shift can take {company.free_places} more leads.",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,51 @@
+"""The running system: where its doors are, and the secrets that open them."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from deploy.demo.errors import DemoFailed
+from deploy.local.assignments import read_assignments
+
+PORTS: Final = {"intake": 8001, "leads": 8002, "assignment": 8003, "notifier": 8004}
+NOTHING_RUNS: Final = (
+    "No Leadline runs here. Start it with `make run` in another terminal, then `make demo` in this one."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Addresses and secrets; `mail_folder` is where the embedded mail catcher keeps what it got."""
+
+    urls: Mapping[str, str]
+    service_token: str
+    whatsapp_secret: bytes
+    messenger_secret: bytes
+    mail_folder: Path | None
+
+    @classmethod
+    def find(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Find what `make run` started, or what the environment names; raises `DemoFailed` when there is nothing."""
+        running = Path(environment.get("LEADLINE_DATA") or ".leadline") / "environment"
+        known = read_assignments(running) | {name: value for name, value in environment.items() if value}
+        try:
+            token, whatsapp, messenger = (known[name] for name in _SECRETS)
+        except KeyError:
+            raise DemoFailed(NOTHING_RUNS) from None
+        return cls(
+            urls={name: _url(known, name) for name in PORTS},
+            service_token=token,
+            whatsapp_secret=whatsapp.encode(),
+            messenger_secret=messenger.encode(),
+            mail_folder=Path(known["CONSOLE_MAIL_FOLDER"]) if "CONSOLE_MAIL_FOLDER" in known else None,
+        )
+
+
+_SECRETS: Final = ("LEADLINE_SERVICE_TOKEN", "INTAKE_WHATSAPP_APP_SECRET", "INTAKE_MESSENGER_APP_SECRET")
+
+
+def _url(known: Mapping[str, str], name: str) -> str:
+    port = known.get(f"{name.upper()}_PORT") or PORTS[name]
+    return (known.get(f"LEADLINE_{name.upper()}_URL") or f"http://127.0.0.1:{port}").rstrip("/")
