@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.assignment.domain.errors import CapacityFull, LeadNotOpen, LeadUnknown, MemberInactive, MemberUnknown
@@ -137,6 +137,23 @@ def test_an_answer_to_an_overtaken_decision_is_the_owner_until_the_next() -> Non
     assert places_held(book.changed()) == {1: 1}
 
 
+def test_an_older_answer_does_not_bring_an_earlier_owner_back() -> None:
+    """A replay of the topic names the first owner again after the second; the second stays."""
+    book = ledger(member(1), member(2))
+    apply_all(book, [ready(1), assigned(1, 1, 1)])
+    book.assign_by_hand(1, 2, decided_by=None, reason="")
+    apply_all(book, [assigned(1, 2, 2), assigned(1, 1, 1)])
+    assert (2, 2, {2: 1}) == (lead_of(book).owner_id, lead_of(book).owner_number, places_held(book.changed()))
+
+
+def test_a_lead_becomes_ready_once() -> None:
+    """Ready told again, even at another time, neither moves the lead in the queue nor decides anew."""
+    book = ledger(member(1, capacity=0))
+    apply_all(book, [ready(1), ready(1, at=NOON + timedelta(days=1), preferred=1)])
+    assert said(book) == [("wait", 1)]
+    assert (NOON, None) == (lead_of(book).ready_at, lead_of(book).preferred_owner_id)
+
+
 def test_what_leads_says_is_true_even_when_it_is_news() -> None:
     """After our database was restored, leads names a decision we never made: its owner and number are adopted."""
     book = ledger(member(1), member(2))
@@ -257,6 +274,7 @@ class World:
         }
 
 
+@settings(deadline=None)
 @given(team=teams, sequence=st.lists(events, max_size=30), cuts=st.lists(st.integers(0, 30), max_size=5))
 def test_it_makes_no_difference_how_events_are_cut_into_batches(
     team: list[Any], sequence: list[AnyLeadEvent], cuts: list[int]
@@ -272,6 +290,7 @@ def test_it_makes_no_difference_how_events_are_cut_into_batches(
     assert whole.outcomes == pieces.outcomes
 
 
+@settings(deadline=None)
 @given(team=teams, sequence=st.lists(events, max_size=40))
 def test_counters_are_always_what_the_leads_hold(team: list[Any], sequence: list[AnyLeadEvent]) -> None:
     """After any events in any order, a member's counter equals the leads that count for them."""
@@ -297,6 +316,7 @@ def respond(world: World, answer: str, choice: Choice, version: int) -> list[Any
     return []
 
 
+@settings(deadline=None)
 @given(
     team=teams,
     arrivals=st.lists(st.tuples(st.integers(1, 12), answers, st.integers(1, 4) | st.none()), max_size=40),
