@@ -73,6 +73,8 @@ def configure_logging(service: str, *, log_format: str = "json", level: str = "I
         ("uvicorn.access", "WARNING"),
         ("uvicorn.error", "WARNING"),
         ("faststream", "ERROR"),
+        # It logs addresses with their queries, which may hold a phone number.
+        ("httpx2", "WARNING"),
     ):
         logging.getLogger(name).setLevel(quieter)
     if log_format == "json":

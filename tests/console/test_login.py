@@ -188,7 +188,7 @@ async def test_no_token_without_a_role(browser: httpx2.AsyncClient, database: Da
     await sign_in(browser)
     page = await browser.get("/")
     assert [] == services.claims
-    assert "your role cannot be checked now" in page.text
+    assert "is not asked while your role cannot be checked" in page.text
 
 
 async def test_admin_of_no_member_is_number_zero(browser: httpx2.AsyncClient, services: FakeServices) -> None:

@@ -56,7 +56,7 @@ async def test_service_that_is_away_shows_as_away(signed_in: httpx2.AsyncClient,
     assert "not ready: no database" in page
     assert "intake answers 503" in page
     assert "notifier answers in a shape" in page
-    assert "assignment not for your role" in page
+    assert "assignment does not show this to your role" in page
     assert "LEAD-20260424-001" in page
 
 

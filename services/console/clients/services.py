@@ -17,6 +17,7 @@ from shared.kit.security import mint_person_token
 log = get_logger()
 
 SECONDS = 1.0
+AWAY = "is away"
 _ROLE_SECONDS = 2.0
 
 M = TypeVar("M", bound=BaseModel)
@@ -56,7 +57,7 @@ class ServicesClient:
     ) -> Reply[M]:
         """GET as a person; `person` None means that their role could not be found out, and asks nothing."""
         if person is None:
-            return Reply(problem="your role cannot be checked now")
+            return Reply(problem="is not asked while your role cannot be checked")
         token = mint_person_token(self._private_key, member_id=person.member_id, role=person.role, audience=service)
         try:
             answer = await self._get(service, path, token, params)
@@ -90,34 +91,39 @@ class ServicesClient:
         except (KeyError, TypeError, ValueError):
             raise Unanswered("answers in a shape that this console does not know") from None
 
-    async def get_health(self, service: str, page: str) -> tuple[int, Any]:
+    async def get_health(self, service: str, page: str, seconds: float = SECONDS) -> tuple[int, Any]:
         """A health page's status and JSON, for which no token is needed; raises `Unanswered`."""
-        response = await self._send(service, f"/health/{page}", {}, None)
+        response = await self._send(service, f"/health/{page}", {}, None, seconds)
         return response.status_code, _json(response)
 
     async def _get(self, service: str, path: str, token: str, params: Mapping[str, str] | None = None) -> Any:
         response = await self._send(service, path, {"Authorization": f"Bearer {token}"}, params)
         if response.status_code == 403:
-            raise Unanswered("not for your role", 403)
+            raise Unanswered("does not show this to your role", 403)
         if response.status_code != 200:
             raise Unanswered(f"answers {response.status_code}", response.status_code)
         return _json(response)
 
     async def _send(
-        self, service: str, path: str, headers: Mapping[str, str], params: Mapping[str, str] | None
+        self,
+        service: str,
+        path: str,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None,
+        seconds: float = SECONDS,
     ) -> httpx2.Response:
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(seconds):
                 return await self._http.get(self.urls[service] + path, headers=headers, params=params)
-        except TimeoutError:
-            raise Unanswered(f"gives no answer within {SECONDS:g} s") from None
+        except (TimeoutError, httpx2.TimeoutException):
+            raise Unanswered(f"gives no answer within {seconds:g} s") from None
         except httpx2.HTTPError:
-            raise Unanswered("away") from None
+            raise Unanswered(AWAY) from None
 
 
 def build_http() -> httpx2.AsyncClient:
-    """The HTTP client for all services; connects with its first request."""
-    return httpx2.AsyncClient(timeout=SECONDS, trust_env=False)
+    """The HTTP client for all services; connects with its first request. Each request has a limit of its own."""
+    return httpx2.AsyncClient(timeout=None, trust_env=False)
 
 
 def _json(response: httpx2.Response) -> Any:

@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from services.console.clients.services import Reply, ServicesClient, Unanswered
+from services.console.clients.services import AWAY, Reply, ServicesClient, Unanswered
 from services.console.domain.accounts import Person
 from services.console.domain.overview import (
     Equation,
@@ -26,28 +25,26 @@ from shared.kit.clock import Clock
 
 M = TypeVar("M", bound=BaseModel)
 
-_HEALTH_SECONDS = 4.0
+_ASK_EVERY = 4.0
+_PATIENCE = 0.5
+_LONGEST = 15.0
+_KNOWN_FOR = 30.0
 
 
 class OverviewReader:
-    """Asks all services side by side.
-
-    Health is read once in 4 s for everybody who looks, since telling its lag costs a service several connections.
-    """
+    """Asks all services side by side."""
 
     def __init__(self, services: ServicesClient, clock: Clock) -> None:
         self._services = services
         self._clock = clock
-        self._lock = asyncio.Lock()
-        self._health: Sequence[ServiceHealth] = ()
-        self._health_until = float("-inf")
+        self._progress = {name: _ProgressReader(services, name) for name in services.urls}
 
     async def read(self, person: Person | None) -> Overview:
         """The page as this person may see it."""
         ask = self._services.ask
         latest = {"sort": "-created_at", "limit": "12"}
         health, equation, leads, team, queue, notifications = await asyncio.gather(
-            self._read_health(),
+            asyncio.gather(*(self._read_service(name) for name in self._services.urls)),
             ask(person, "intake", "/rest/receipts/summary", Equation),
             ask(person, "leads", "/rest/leads", Items[Lead], latest),
             ask(person, "assignment", "/rest/team", Items[Member], {"limit": "200"}),
@@ -64,18 +61,8 @@ class OverviewReader:
             notifications=panel(notifications),
         )
 
-    async def _read_health(self) -> Sequence[ServiceHealth]:
-        async with self._lock:
-            if time.monotonic() >= self._health_until:
-                self._health = await asyncio.gather(*(self._read_service(name) for name in self._services.urls))
-                self._health_until = time.monotonic() + _HEALTH_SECONDS
-            return self._health
-
     async def _read_service(self, name: str) -> ServiceHealth:
-        ready, progress = await asyncio.gather(self._ready(name), self._progress(name))
-        word, problem = ready
-        if problem is None and progress is None and word == "ready":
-            problem = "its progress is not told"
+        (word, problem), progress = await asyncio.gather(self._ready(name), self._progress[name].read())
         return ServiceHealth(name, word, problem, progress)
 
     async def _ready(self, name: str) -> tuple[str, str | None]:
@@ -83,15 +70,41 @@ class OverviewReader:
             status, ready = await self._services.get_health(name, "ready")
         except Unanswered as problem:
             text = str(problem)
-            return "away", None if text == "away" else text
+            return "away", None if text == AWAY else text
         return ("ready", None) if status == 200 else ("not ready", read_failures(ready))
 
-    async def _progress(self, name: str) -> Progress | None:
+
+class _ProgressReader:
+    """Knows how far a service is, some seconds ago.
+
+    To tell its lag a service asks Kafka several times, which lasts: it is asked at most once in 4 s for everybody
+    who looks, and a page waits half a second for the answer, then shows the one before.
+    """
+
+    def __init__(self, services: ServicesClient, name: str) -> None:
+        self._services = services
+        self._name = name
+        self._asking: asyncio.Task[None] | None = None
+        self._asked_at = float("-inf")
+        self._known_at = float("-inf")
+        self._known: Progress | None = None
+
+    async def read(self) -> Progress | None:
+        """The latest progress, or None when it was not told for half a minute."""
+        if (self._asking is None or self._asking.done()) and time.monotonic() - self._asked_at >= _ASK_EVERY:
+            self._asked_at = time.monotonic()
+            self._asking = asyncio.create_task(self._ask())
+        if self._asking is not None:
+            await asyncio.wait([self._asking], timeout=_PATIENCE)
+        return self._known if time.monotonic() - self._known_at < _KNOWN_FOR else None
+
+    async def _ask(self) -> None:
         try:
-            status, progress = await self._services.get_health(name, "status")
-            return Progress.model_validate(progress) if status == 200 else None
+            status, progress = await self._services.get_health(self._name, "status", _LONGEST)
+            if status == 200:
+                self._known, self._known_at = Progress.model_validate(progress), time.monotonic()
         except (Unanswered, ValidationError):
-            return None
+            return
 
 
 def panel(reply: Reply[Any]) -> Panel[Any]:
