@@ -176,7 +176,7 @@ async def _assert_history_folds(database: Database, leads: Sequence[dict[str, An
     """Each line of history is one version, continues the one before, and all of them give the present lead."""
     folded: dict[int, dict[str, Any]] = {lead["id"]: {} for lead in leads}
     lines = dict.fromkeys(folded, 0)
-    for line in await rows(database, "SELECT lead_id, changes FROM history WHERE type = 1 ORDER BY id"):
+    for line in await rows(database, "SELECT lead_id, changes FROM history ORDER BY id"):
         lines[line["lead_id"]] += 1
         for name, change in line["changes"].items():
             assert change["from"] == folded[line["lead_id"]].get(name)

@@ -70,8 +70,13 @@ def _apply(lead: Lead, columns: Mapping[str, Any]) -> dict[str, Any]:
         # Always a new object: what changes inside a jsonb or an array value is not noticed.
         setattr(lead, name, after)
         if name not in _HIDDEN:
-            changes[name] = {"from": before, "to": after}
+            changes[name] = {"from": _told(before), "to": _told(after)}
     return changes
+
+
+def _told(value: Any) -> Any:
+    """How history tells a value: nothing is None, as it was before anything happened to the lead."""
+    return None if value in ({}, []) else value
 
 
 def _merged(before: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
