@@ -20,7 +20,7 @@ from deploy.demo.rest import Rest
 from deploy.demo.scenario import Scenario, write_scenario
 from deploy.demo.screen import Screen
 from deploy.demo.sender import Sender
-from deploy.demo.show import live, teller
+from deploy.demo.show import live, noter, teller
 from deploy.demo.target import Target
 from deploy.demo.watcher import Watcher
 
@@ -48,10 +48,11 @@ async def run_demo(target: Target, wish: Wish, console: Console) -> bool:
         _introduce(console, scenario, company, wish)
         journal = Journal()
         watcher = Watcher(rest, journal, scenario.people, await _last_lead_id(rest))
-        pace = Pace(starts_at, wish.seconds, asyncio.get_running_loop().time())
+        pace = Pace(starts_at, wish.seconds, time.monotonic())
+        journal.on_note = noter(console, pace, quiet=wish.quiet)
         watcher.news = teller(console, pace, company.names, quiet=wish.quiet)
         screen = Screen(pace, journal, watcher.board, company.names, scenario.requests)
-        with live(console, screen, quiet=wish.quiet):
+        async with live(console, screen, quiet=wish.quiet):
             await _play(target, scenario, watcher, pace)
         evidence = await _gather(rest, journal, watcher.board, before, starts_at)
         return print_report(console, evidence, check_all(evidence))

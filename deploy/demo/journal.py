@@ -1,6 +1,7 @@
 """What was sent, and what must have come of it: our side of the equation."""
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,12 +44,17 @@ class Journal:
     counts: dict[Channel, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     said: dict[str, list[Said]] = field(default_factory=lambda: defaultdict(list))
     leads: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    on_note: Callable[[str], None] = lambda _: None
     _begun: dict[str, float] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _open: set[str] = field(default_factory=set)
 
     def begin(self, delivery: Delivery, now: float) -> None:
         """Note when items set out for the first time, before any answer can be there."""
+        if delivery.note and delivery.note not in self.notes[-1:]:
+            self.notes.append(delivery.note)
+            self.on_note(f"{delivery.channel}: {delivery.note}")
         for item in delivery.items:
             if item.key not in self._begun:
                 self._begun[item.key] = now

@@ -1,6 +1,7 @@
 """The simulated hour, in as many seconds as were asked for."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,7 @@ _OPENS_AT: Final = 9
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Says which minute it is; `starts_at` is in unix seconds, `began` on the loop's clock."""
+    """Says which minute it is; `starts_at` is in unix seconds, `began` on the monotonic clock."""
 
     starts_at: float
     seconds: float
@@ -19,7 +20,7 @@ class Pace:
 
     def minute(self) -> float:
         """The present minute of the hour, at most 60."""
-        elapsed = asyncio.get_running_loop().time() - self.began
+        elapsed = time.monotonic() - self.began
         return min(max(elapsed / self.seconds * MINUTES, 0.0), float(MINUTES))
 
     def clock(self) -> str:
@@ -30,4 +31,4 @@ class Pace:
     async def until(self, minute: float) -> None:
         """Wait for a minute; one that has passed is now."""
         due = self.began + minute * self.seconds / MINUTES
-        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        await asyncio.sleep(max(0.0, due - time.monotonic()))

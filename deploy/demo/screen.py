@@ -1,10 +1,10 @@
 """The hour as one watches it in a terminal: the clock, the counters, and the latest leads."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -16,7 +16,11 @@ from deploy.demo.journeys import CLOSED, Board, Journey
 from deploy.demo.pace import Pace
 from deploy.demo.stage import MINUTES
 
-_LATEST = 14
+_LATEST = 16
+# Lines that are no leads: the hour, the counters, the headings, the equation.
+_AROUND = 16
+_WIDE = 120
+_LEADS_TITLE = "milliseconds from the webhook to the"
 _COUNTED = ("deliveries", "new", "repeat", "ignored", "quarantined", DUPLICATES, "refused")
 LABELS = {"repeat": "further", "in_flight": "in flight"}
 
@@ -31,14 +35,20 @@ class Screen:
     names: Mapping[int, str]
     requests: int
 
-    def __rich__(self) -> RenderableType:
-        """The whole picture."""
-        return Group(self._hour(), self._counters(), self._leads(), self._equation())
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The whole picture, as far as it fits."""
+        yield self._hour(options.max_width)
+        yield self._counters()
+        yield Text(
+            f"  lately: {' · '.join(self.journal.notes[-2:])}", style="magenta", no_wrap=True, overflow="ellipsis"
+        )
+        yield self._leads(options.max_width, max(3, min(_LATEST, console.height - _AROUND)))
+        yield self._equation()
 
-    def _hour(self) -> RenderableType:
+    def _hour(self, width: int) -> RenderableType:
         row = Table.grid(padding=(0, 2))
         done = len(self.journal.answers)
-        bar = ProgressBar(total=MINUTES, completed=self.pace.minute(), width=48)
+        bar = ProgressBar(total=MINUTES, completed=self.pace.minute(), width=max(10, min(60, width - 65)))
         row.add_row(
             Text(self.pace.clock(), style="bold"), bar, f"{done} of {self.requests} requests", self._waiting(done)
         )
@@ -60,32 +70,31 @@ class Screen:
         table.add_row("all", *(str(self.journal.total(name)) for name in _COUNTED), style="bold")
         return table
 
-    def _leads(self) -> RenderableType:
-        table = Table(expand=True, header_style="dim", title_justify="left", box=None, padding=(0, 1))
-        table.add_column("lead", no_wrap=True)
-        table.add_column("who", no_wrap=True, max_width=20)
-        table.add_column("by", no_wrap=True, max_width=22)
-        table.add_column("said last", no_wrap=True, ratio=1)
-        table.add_column("owner", no_wrap=True, max_width=18)
+    def _leads(self, width: int, rows: int) -> RenderableType:
+        table = Table(expand=True, header_style="dim", box=None, padding=(0, 1))
+        table.title, table.title_justify, table.title_style = _LEADS_TITLE, "right", "dim"
+        is_wide = width >= _WIDE
+        table.add_column("lead", no_wrap=True, width=18)
+        for name in ("who", "by", "said last", "owner") if is_wide else ("who", "by", "owner"):
+            table.add_column(name, no_wrap=True, ratio=2 if name == "said last" else 1)
         for name in ("receipt", "number", "owner", "mail"):
-            table.add_column(f"{name} ms", justify="right", no_wrap=True)
-        latest = sorted(self.board.journeys.values(), key=lambda journey: -journey.lead_id)[:_LATEST]
+            table.add_column(name, justify="right", no_wrap=True, width=7)
+        latest = sorted(self.board.journeys.values(), key=lambda journey: -journey.lead_id)[:rows]
         for journey in latest:
-            table.add_row(*self._row(journey))
-        for _ in range(_LATEST - len(latest)):
+            table.add_row(*self._row(journey, is_wide=is_wide))
+        for _ in range(rows - len(latest)):
             table.add_row("")
         return table
 
-    def _row(self, journey: Journey) -> list[RenderableType]:
-        instants = (journey.received_at, journey.numbered_at, journey.owned_at, journey.mailed_at)
-        return [
-            Text(journey.number, style="cyan"),
-            Text(who(journey)),
-            Text(" + ".join(journey.channels)),
-            Text(journey.words, style="italic", overflow="ellipsis"),
-            Text(owner_of(journey, self.names), style="yellow" if journey.is_queued else ""),
-            *(Text(shown(journey.milliseconds(instant)), style="green") for instant in instants),
-        ]
+    def _row(self, journey: Journey, *, is_wide: bool) -> Iterator[RenderableType]:
+        yield Text(journey.number, style="cyan")
+        yield Text(who(journey), overflow="ellipsis")
+        yield Text(" + ".join(journey.channels), overflow="ellipsis")
+        if is_wide:
+            yield Text(journey.words, style="italic", overflow="ellipsis")
+        yield Text(owner_of(journey, self.names), style="yellow" if journey.is_queued else "", overflow="ellipsis")
+        for instant in (journey.received_at, journey.numbered_at, journey.owned_at, journey.mailed_at):
+            yield Text(shown(journey.milliseconds(instant)), style="green")
 
     def _equation(self) -> RenderableType:
         return Text(equation(self.board.summary), style="dim")
