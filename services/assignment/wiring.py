@@ -15,7 +15,6 @@ from services.assignment.schedules import HandoverSweep, QueueSweep, housekeepin
 from services.assignment.settings import AssignmentSettings
 from shared.contracts.leads import LeadEvent, decode_lead_event
 from shared.contracts.topics import LEAD_EVENTS, published_by
-from shared.kit import outbox
 from shared.kit.broker import Broker
 from shared.kit.clock import Clock, SystemClock
 from shared.kit.consumer import Consumer, GroupSettings
@@ -96,7 +95,7 @@ def build_worker(
         consumers=[lead_events],
         operations={},
     )
-    source = OutboxSource(published_by(NAME), outbox.written)
+    source = OutboxSource(published_by(NAME), database.committed)
     relay = Relay(source=source, database=database, bootstrap_servers=common.kafka_bootstrap_servers, service=NAME)
     worker = Worker(
         service=NAME,

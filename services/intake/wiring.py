@@ -24,7 +24,6 @@ from services.intake.use_cases.submit_form import SubmitForm
 from shared.contracts.inquiries import InquirySettled, decode_settlement
 from shared.contracts.topics import OPS_RESULTS, SETTLEMENTS, dead_letter_topics
 from shared.contracts.words import Channel
-from shared.kit import outbox
 from shared.kit.broker import Broker
 from shared.kit.clock import Clock, SystemClock
 from shared.kit.consumer import Consumer, GroupSettings
@@ -148,7 +147,7 @@ def build_worker(
         operations={"receipts.replay": handlers.on_replay_command},
     )
     own_dead_letters = [topic for topic in dead_letter_topics() if topic.producer == NAME]
-    source = OutboxSource([OPS_RESULTS, *own_dead_letters], outbox.written)
+    source = OutboxSource([OPS_RESULTS, *own_dead_letters], database.committed)
     sources: list[RelaySource] = [ReceiptSource(stamp), source]
     worker = Worker(
         service=NAME,

@@ -19,7 +19,6 @@ from services.leads.settings import LeadsSettings
 from shared.contracts.assignment import decode_assignment_event, decode_member
 from shared.contracts.inquiries import decode_inquiry
 from shared.contracts.topics import ASSIGNMENT_EVENTS, INQUIRIES, TEAM_MEMBERS, published_by
-from shared.kit import outbox
 from shared.kit.broker import Broker
 from shared.kit.clock import Clock, SystemClock
 from shared.kit.consumer import Consumer, GroupSettings
@@ -162,7 +161,7 @@ def build_worker(common: CommonSettings, own: LeadsSettings, database: Database,
         consumers=consumers,
         operations={},
     )
-    source = OutboxSource(published_by(NAME), outbox.written)
+    source = OutboxSource(published_by(NAME), database.committed)
     relay = Relay(source=source, database=database, bootstrap_servers=common.kafka_bootstrap_servers, service=NAME)
     worker = Worker(
         service=NAME,

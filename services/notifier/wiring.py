@@ -19,7 +19,6 @@ from services.notifier.use_cases.send_notifications import NotificationSender
 from shared.contracts.assignment import decode_member
 from shared.contracts.leads import decode_lead_event
 from shared.contracts.topics import LEAD_EVENTS, TEAM_MEMBERS, published_by
-from shared.kit import outbox
 from shared.kit.broker import Broker
 from shared.kit.clock import Clock, SystemClock
 from shared.kit.consumer import Consumer, GroupSettings
@@ -144,7 +143,7 @@ def build_worker(
         consumers=consumers,
         operations={},
     )
-    source = OutboxSource(published_by(NAME), outbox.written)
+    source = OutboxSource(published_by(NAME), database.committed)
     relay = Relay(source=source, database=database, bootstrap_servers=common.kafka_bootstrap_servers, service=NAME)
     worker = Worker(
         service=NAME,

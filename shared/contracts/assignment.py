@@ -1,5 +1,6 @@
 """`assignment.events.v1` and `team.members.v1`: who gets a lead, and who there is."""
 
+from collections.abc import Callable
 from datetime import time
 from typing import Literal
 
@@ -69,7 +70,7 @@ class MemberChanged(Event):
     is_active: bool
 
 
-decode_assignment_event = decoder(AssignmentDecided, AssignmentQueued, AssignmentReleased)
-decode_member = decoder(MemberChanged)
-
 AnyAssignmentEvent = AssignmentDecided | AssignmentQueued | AssignmentReleased
+
+decode_assignment_event: Callable[[str, bytes], AnyAssignmentEvent | None] = decoder(AnyAssignmentEvent)
+decode_member: Callable[[str, bytes], MemberChanged | None] = decoder(MemberChanged)

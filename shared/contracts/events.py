@@ -1,7 +1,7 @@
 """The base of all events, and how they become bytes and come back."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, get_args
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -29,18 +29,15 @@ def event_type(event: type[Event] | Event) -> str:
     return str(cls.model_fields["type"].default)
 
 
-E = TypeVar("E", bound=Event)
-
-
-def decoder(*events: type[E]) -> Callable[[str, bytes], E | None]:
-    """Make the function that reads the events of one topic.
+def decoder(events: object) -> Callable[[str, bytes], Any]:
+    """Make the function that reads the events of one topic: an event class, or a union of them.
 
     It answers None for a type it does not know (a newer producer's; the caller counts it) and raises
     `pydantic.ValidationError` for a body that breaks the contract.
     """
-    known = {event_type(event): event for event in events}
+    known: dict[str, type[Event]] = {event_type(event): event for event in get_args(events) or (events,)}
 
-    def decode(kind: str, body: bytes) -> E | None:
+    def decode(kind: str, body: bytes) -> Event | None:
         event = known.get(kind)
         return event.model_validate_json(body) if event else None
 

@@ -1,5 +1,6 @@
 """`intake.inquiries.v1` and `leads.settlements.v1`: what arrived, and what became of it."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, Literal
 from uuid import UUID
@@ -81,5 +82,5 @@ class InquirySettled(Event):
     lead_number: str | None = None
 
 
-decode_inquiry = decoder(InquiryReceived)
-decode_settlement = decoder(InquirySettled)
+decode_inquiry: Callable[[str, bytes], InquiryReceived | None] = decoder(InquiryReceived)
+decode_settlement: Callable[[str, bytes], InquirySettled | None] = decoder(InquirySettled)

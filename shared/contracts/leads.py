@@ -1,5 +1,6 @@
 """`leads.events.v1`: everything that happened to a lead, in order. Ids and facts, no personal data."""
 
+from collections.abc import Callable
 from typing import Literal
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from shared.contracts.words import Channel, LeadOutcome, LeadStatus
 
 
 class LeadEvent(Event):
-    """The base of all; `version` is the lead's version after the change."""
+    """The base of all; `version` is the lead's version after the change. Events of one transaction share it."""
 
     lead_id: int
     version: int
@@ -31,7 +32,10 @@ class LeadCreated(LeadEvent):
 
 
 class LeadReady(LeadEvent):
-    """A lead may be assigned; emitted once in its life. `preferred_owner_id` owned the person's earlier lead."""
+    """A lead may be assigned. `preferred_owner_id` owned the person's earlier lead.
+
+    Emitted when a lead becomes ready, once in its life, and again when assignment stays silent: one effect per lead.
+    """
 
     type: Literal["lead.ready.v1"] = "lead.ready.v1"
     source: str
@@ -106,13 +110,4 @@ AnyLeadEvent = (
     | LeadDeleted
 )
 
-decode_lead_event = decoder(
-    LeadCreated,
-    LeadReady,
-    LeadInquiryAdded,
-    LeadChanged,
-    LeadStatusChanged,
-    LeadAssigned,
-    LeadAssignmentRefused,
-    LeadDeleted,
-)
+decode_lead_event: Callable[[str, bytes], AnyLeadEvent | None] = decoder(AnyLeadEvent)

@@ -1,5 +1,6 @@
 """`notifier.events.v1`: what was told to whom. Ids and facts, no addresses."""
 
+from collections.abc import Callable
 from typing import Literal
 from uuid import UUID
 
@@ -32,4 +33,4 @@ class NotificationFailed(Event):
 
 
 AnyNotificationEvent = NotificationSent | NotificationFailed
-decode_notification = decoder(NotificationSent, NotificationFailed)
+decode_notification: Callable[[str, bytes], AnyNotificationEvent | None] = decoder(AnyNotificationEvent)

@@ -1,5 +1,6 @@
 """`ops.commands.v1` and `ops.results.v1`: operators, cron and jobs drive the services by messages."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -40,5 +41,5 @@ class CommandAnswered(Event):
     error: str | None = None
 
 
-decode_command = decoder(CommandIssued)
-decode_result = decoder(CommandAnswered)
+decode_command: Callable[[str, bytes], CommandIssued | None] = decoder(CommandIssued)
+decode_result: Callable[[str, bytes], CommandAnswered | None] = decoder(CommandAnswered)

@@ -32,6 +32,9 @@ def build_broker(bootstrap_servers: str, service: str) -> KafkaBroker:
         allow_auto_create_topics=False,
         # How long a stop waits for the batch in hand, before it is cancelled and its transaction rolled back.
         graceful_timeout=2.0,
+        # A consumer that rejoins before the topics of a wiped broker exist again gets no partitions, and asks
+        # for them only when it sees them: at its next look at the metadata, which would be after five minutes.
+        metadata_max_age_ms=3000,
         logger=None,
     )
 

@@ -12,6 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from shared.kit.signals import Signal
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 NAMING = {
@@ -86,6 +88,8 @@ class Database:
         }
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._engine: AsyncEngine | None = None
+        # Set when a transaction of this process was committed, so that a relay need not wait for its next poll.
+        self.committed = Signal()
 
     async def open(self) -> None:
         """Make the pools. Connects on first use, so that a service starts while its database is still away."""
@@ -131,6 +135,7 @@ class Database:
         """An asyncpg connection in one transaction, committed at the end and rolled back on an exception."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+        self.committed.set()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -139,6 +144,7 @@ class Database:
             raise RuntimeError("Database.open() has not been called")
         async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
+        self.committed.set()
 
     async def dedicated(self) -> Connection:
         """A connection of one's own outside the pool, for locks that live as long as it does; close it yourself."""
@@ -171,7 +177,7 @@ async def _init_connection(connection: Any) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda value: orjson.dumps(value).decode(),
+        encoder=lambda value: orjson.dumps(value, default=str).decode(),
         decoder=orjson.loads,
     )
 

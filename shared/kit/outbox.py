@@ -5,10 +5,6 @@ from collections.abc import Iterable
 from shared.contracts.events import Event, event_type
 from shared.contracts.topics import Topic
 from shared.kit.database import Connection
-from shared.kit.signals import Signal
-
-written = Signal()
-"""Set after outbox rows were written in this process, so that its relay need not wait for the next poll."""
 
 
 async def append(connection: Connection, topic: Topic, events: Iterable[tuple[object, Event]]) -> None:
@@ -42,4 +38,3 @@ async def append_raw(connection: Connection, topic: str, rows: Iterable[tuple[st
         types,
         bodies,
     )
-    written.set()

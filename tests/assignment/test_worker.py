@@ -7,7 +7,6 @@ from services.assignment.schedules import HandoverSweep, QueueSweep, housekeepin
 from services.assignment.wiring import build_consumer
 from shared.contracts.events import Event, event_type
 from shared.contracts.topics import LEAD_EVENTS, published_by
-from shared.kit import outbox
 from shared.kit.database import Database
 from shared.kit.records import Record
 from shared.kit.relay import OutboxSource
@@ -94,5 +93,5 @@ async def test_housekeeping_keeps_what_may_be_needed(database: Database) -> None
     await apply(database, ready(1))
     async with database.connection() as connection:
         await connection.execute("UPDATE outbox SET published_at = now() - interval '90 days'")
-    await housekeeping(database, OutboxSource(published_by("assignment"), outbox.written)).run(NOON)
+    await housekeeping(database, OutboxSource(published_by("assignment"), database.committed)).run(NOON)
     assert ["member.changed.v1"] == [row["type"] for row in (await snapshot(database))["outbox"]]

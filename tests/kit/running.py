@@ -8,7 +8,6 @@ from typing import Any
 from shared.contracts.topics import Topic
 from shared.kit.consumer import Consumer
 from shared.kit.database import Database
-from shared.kit.outbox import written
 from shared.kit.process import Worker
 from shared.kit.relay import OutboxSource, Relay
 
@@ -26,7 +25,7 @@ async def running(worker: Worker) -> AsyncIterator[Worker]:
 
 def relay_worker(database: Database, topics: Sequence[Topic], bootstrap_servers: str) -> Worker:
     """A worker with nothing but the relay of an outbox."""
-    source = OutboxSource(topics, written)
+    source = OutboxSource(topics, database.committed)
     relay = Relay(source=source, database=database, bootstrap_servers=bootstrap_servers, service="tested")
     return Worker("tested", bootstrap_servers, relays=[relay])
 

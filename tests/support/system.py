@@ -48,6 +48,8 @@ class System:
             **{f"{name.upper()}_PORT": str(self.ports[name]) for name in SERVICE_PORTS},
         }
         self._process: subprocess.Popen[bytes] | None = None
+        # What the services were given, secrets included; the same after a restart.
+        self.settings: dict[str, str] = {}
         self.client = httpx2.AsyncClient(timeout=30)
 
     async def start(self) -> Self:
@@ -68,6 +70,7 @@ class System:
                 await self.kill()
                 raise RuntimeError("the system did not start:\n" + self.log()[-4000:])
             await asyncio.sleep(0.05)
+        self.settings = read_assignments(self.data / "environment")
         return self
 
     def state(self) -> dict[str, Any]:
@@ -100,11 +103,6 @@ class System:
     async def kill_service(self, name: str) -> None:
         """SIGKILL to one service, which the supervisor starts again."""
         os.kill(self.state()["services"][name], signal.SIGKILL)
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """The settings that the services were given, secrets included."""
-        return read_assignments(self.data / "environment")
 
     def url(self, service: str) -> str:
         """Where a service listens."""

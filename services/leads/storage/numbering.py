@@ -12,7 +12,6 @@ from typing import NamedTuple
 from services.leads.domain.announcements import NUMBER_PENDING
 from services.leads.domain.openings import OpenLead
 from services.leads.storage.leads import contact_columns
-from shared.kit import outbox
 from shared.kit.database import Connection
 
 
@@ -113,7 +112,6 @@ async def open_leads(
         NUMBER_PENDING,
         *_columns(events),
     )
-    outbox.written.set()
 
 
 def _columns(events: Sequence[NumberedEvent]) -> list[list[object]]:
