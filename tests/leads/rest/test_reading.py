@@ -2,8 +2,6 @@
 
 from uuid import UUID, uuid4
 
-import pytest
-
 from shared.kit.database import Database
 from tests.leads.makers import inquiry, mail, phone, register, rows
 from tests.leads.rest.conftest import Person
@@ -38,14 +36,12 @@ async def test_lead_on_the_wire(database: Database, supervisor: Person) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["0", "99", "9223372036854775808", "9" * 4000, "nobody", "LEAD-20260302-999", str(UUID(int=1)), "%00", "%ED%A0%80"],
-)
-async def test_unknown_lead(supervisor: Person, name: str) -> None:
+async def test_unknown_lead(supervisor: Person) -> None:
     """Whatever a path names, what is not there is 404."""
-    response = await supervisor.call("GET", f"/{name}")
-    assert (404, "application/problem+json") == (response.status_code, response.headers["content-type"])
+    large, none = str(2**63), str(UUID(int=1))
+    for name in ("0", "99", large, "9" * 4000, "nobody", "LEAD-20260302-999", none, "%00", "%ED%A0%80"):
+        response = await supervisor.call("GET", f"/{name}")
+        assert (404, "application/problem+json") == (response.status_code, response.headers["content-type"])
 
 
 async def test_history_page_by_page(database: Database, supervisor: Person) -> None:
