@@ -16,6 +16,7 @@ from services.notifier.domain.delivery import PermanentFailure, TemporaryFailure
 _SECONDS = 20.0
 _CONTENT_SECONDS = 60.0
 _ENHANCED_CODE = re.compile(r"^[245]\.\d{1,3}\.\d{1,3}\b")
+_UNSENDABLE = re.compile(r"[\s<>\x00-\x1f\x7f]")
 
 Begin = Callable[[], Awaitable[None]]
 
@@ -68,6 +69,9 @@ class MailServer:
         )
         try:
             await client.connect()
+            if client.is_ehlo_or_helo_needed:
+                # What the server can do is asked now, since the envelope depends on it.
+                await client.ehlo()
         except aiosmtplib.SMTPAuthenticationError as error:
             # A wrong password is for us to mend, and then every mail is still to be sent.
             raise TemporaryFailure(f"the mail server refuses our credentials ({error.code})") from None
@@ -78,6 +82,9 @@ class MailServer:
         return client
 
     async def _envelope(self, client: aiosmtplib.SMTP, recipient: str) -> None:
+        if _UNSENDABLE.search(recipient):
+            # aiosmtplib would cut such an address down to a part that looks like one.
+            raise PermanentFailure("the member's address is not a mail address")
         options = []
         if not (recipient + self._sender).isascii():
             if not client.supports_extension("smtputf8"):
@@ -91,8 +98,6 @@ class MailServer:
             raise _refusal(error, "our sender address") from None
         except aiosmtplib.SMTPRecipientRefused as error:
             raise _refusal(error, "the member's address") from None
-        except aiosmtplib.SMTPResponseException as error:
-            raise _refusal(error, "the greeting") from None
         except (aiosmtplib.SMTPException, OSError) as error:
             raise TemporaryFailure(f"the connection was lost before the content: {type(error).__name__}") from None
 

@@ -76,6 +76,18 @@ async def lease(
     return [_due(row, holder) for row in rows]
 
 
+async def renew(connection: Connection, holder: UUID, until: datetime) -> None:
+    """Hold on to what is still in hand."""
+    await connection.execute(
+        """
+        UPDATE notifications SET leased_until = $2
+        WHERE lease = $1 AND leased_until IS NOT NULL AND state IN ('waiting', 'sending')
+        """,
+        holder,
+        until,
+    )
+
+
 async def begin(connection: Connection, due: DueNotification, now: datetime) -> bool:
     """Note that the content leaves now; False when the lease is no longer the caller's, who must not send then."""
     status = await connection.execute(

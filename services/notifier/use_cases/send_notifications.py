@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from email.message import EmailMessage
+from uuid import UUID
 
 from services.notifier.clients.leads import InquiryOnWire, LeadsClient
 from services.notifier.clients.mail_server import MailServer
@@ -36,8 +37,9 @@ from shared.kit.loops import Backoff
 
 log = get_logger()
 
-# Longer than the longest talk with a mail server, with leads before it.
-LEASE = timedelta(minutes=5)
+# How long what a dead sender had in hand waits for another; a living one renews it well before.
+LEASE = timedelta(seconds=20)
+_RENEW_EVERY = LEASE / 4
 _STOPPING_SECONDS = 5.0
 
 Write = Callable[[Connection], Awaitable[None]]
@@ -74,12 +76,28 @@ class NotificationSender:
 
     async def send_due(self) -> int:
         """Send the notifications that have waited longest, and return how many were taken in hand."""
-        now = self._clock.now()
+        now, holder = self._clock.now(), new_id()
         async with self._database.transaction() as connection:
-            due = await notifications.lease(connection, new_id(), now, now + LEASE, self._at_once)
+            due = await notifications.lease(connection, holder, now, now + LEASE, self._at_once)
         if due:
-            await _let_end(asyncio.gather(*(self._handle(one) for one in due)))
+            renewing = asyncio.create_task(self._renew(holder))
+            try:
+                await _let_end(asyncio.gather(*(self._handle(one) for one in due)))
+            finally:
+                renewing.cancel()
         return len(due)
+
+    async def _renew(self, holder: UUID) -> None:
+        """Keep a lease for as long as its mails are in hand; without the database it runs out, and nothing is sent."""
+        while True:
+            await asyncio.sleep(_RENEW_EVERY.total_seconds())
+            try:
+                async with self._database.connection() as connection:
+                    await notifications.renew(connection, holder, self._clock.now() + LEASE)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("lease not renewed", error=describe(error))
 
     async def record_abandoned(self) -> int:
         """Record as ambiguous what a dead sender had begun to hand over, and return how many."""
