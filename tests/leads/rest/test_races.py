@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.kit.database import Database
 from tests.leads.makers import assert_sound, inquiry, phone, published, register, rows
-from tests.leads.rest.conftest import Person
+from tests.leads.rest.conftest import Person, own
 
 
 async def test_one_of_many_writers_wins(opened: Callable[..., Any], supervisor: Person) -> None:
@@ -52,3 +52,18 @@ async def test_deleting_and_writing_back_at_once(database: Database, supervisor:
     assert len(leads) == len({lead["person_id"] for lead in leads}) == len(people)
     numbers = await rows(database, "SELECT serial FROM leads ORDER BY serial")
     assert list(range(1, len(numbers) + 1)) == [row["serial"] for row in numbers]
+
+
+async def test_edits_and_decisions_at_once(database: Database, opened: Callable[..., Any], supervisor: Person) -> None:
+    """Edits and decisions of assignment, which lock the lead alone, lose nothing of each other."""
+    lead_id = await opened("Ada")
+
+    async def decide() -> None:
+        for number in range(1, 9):
+            await own(database, lead_id, number, number)
+
+    await asyncio.gather(decide(), *(supervisor.put(f"/{lead_id}", {"custom": {f"k{n}": n}}) for n in range(8)))
+    lead = await supervisor.get(f"/{lead_id}")
+    assert (8, {f"k{n}": n for n in range(8)}, 17) == (lead["assigned_id"], lead["custom"], lead["version"])
+    versions = [event["version"] for event in await published(database, "leads.events.v1")]
+    assert [1, *range(1, 18)] == versions
