@@ -14,9 +14,12 @@ from deploy.demo.target import Target
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
     if not 1 <= seconds <= 3600:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"an hour takes from 1 to 3600 seconds here, not {text!r}")
     return seconds
 
 

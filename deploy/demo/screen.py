@@ -18,7 +18,7 @@ from deploy.demo.stage import MINUTES
 
 _LATEST = 16
 # Lines that are no leads: the hour, the counters, the headings, the equation.
-_AROUND = 16
+_AROUND = 17
 _WIDE = 120
 _LEADS_TITLE = "milliseconds from the webhook to the"
 _COUNTED = ("deliveries", "new", "repeat", "ignored", "quarantined", DUPLICATES, "refused")
@@ -38,7 +38,7 @@ class Screen:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The whole picture, as far as it fits."""
         yield self._hour(options.max_width)
-        yield self._counters()
+        yield self._counters(options.max_width)
         yield Text(
             f"  lately: {' · '.join(self.journal.notes[-2:])}", style="magenta", no_wrap=True, overflow="ellipsis"
         )
@@ -48,7 +48,7 @@ class Screen:
     def _hour(self, width: int) -> RenderableType:
         row = Table.grid(padding=(0, 2))
         done = len(self.journal.answers)
-        bar = ProgressBar(total=MINUTES, completed=self.pace.minute(), width=max(10, min(60, width - 65)))
+        bar = ProgressBar(total=MINUTES, completed=self.pace.minute(), width=max(10, min(60, width - 62)))
         row.add_row(
             Text(self.pace.clock(), style="bold"), bar, f"{done} of {self.requests} requests", self._waiting(done)
         )
@@ -59,9 +59,9 @@ class Screen:
             return ""
         return "waiting for the last leads …" if done >= self.requests else "the last stories go on …"
 
-    def _counters(self) -> RenderableType:
-        table = Table(box=None, padding=(0, 2), header_style="dim")
-        table.add_column("sent so far")
+    def _counters(self, width: int) -> RenderableType:
+        table = Table(box=None, padding=(0, 2 if width >= 100 else 1), header_style="dim")
+        table.add_column("sent")
         for name in _COUNTED:
             table.add_column(LABELS.get(name, name), justify="right")
         for channel in Channel:
