@@ -52,11 +52,11 @@ class Post:
 
 
 @contextlib.asynccontextmanager
-async def mail_server(post: Post) -> AsyncIterator[int]:
-    """Run a server with this behaviour and give its port."""
+async def mail_server(post: Post, **options: Any) -> AsyncIterator[int]:
+    """Run a server with this behaviour and give its port; `options` are aiosmtpd's."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: SMTP(post, hostname="mail.test", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0
+        lambda: SMTP(post, hostname="mail.test", enable_SMTPUTF8=True, loop=loop, **options), "127.0.0.1", 0
     )
     try:
         yield server.sockets[0].getsockname()[1]

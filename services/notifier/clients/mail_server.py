@@ -72,13 +72,9 @@ class MailServer:
             if client.is_ehlo_or_helo_needed:
                 # What the server can do is asked now, since the envelope depends on it.
                 await client.ehlo()
-        except aiosmtplib.SMTPAuthenticationError as error:
-            # A wrong password is for us to mend, and then every mail is still to be sent.
-            raise TemporaryFailure(f"the mail server refuses our credentials ({error.code})") from None
-        except aiosmtplib.SMTPResponseException as error:
-            raise TemporaryFailure(f"the mail server {_answer(error)} to the connection") from None
         except (aiosmtplib.SMTPException, ssl.SSLError, OSError) as error:
-            raise TemporaryFailure(f"the mail server cannot be reached: {type(error).__name__}") from None
+            client.close()
+            raise _unreachable(error) from None
         return client
 
     async def _envelope(self, client: aiosmtplib.SMTP, recipient: str) -> None:
@@ -118,6 +114,15 @@ async def _leave(client: aiosmtplib.SMTP) -> None:
             if client.is_connected:
                 await client.quit()
     client.close()
+
+
+def _unreachable(error: Exception) -> TemporaryFailure:
+    """Before the envelope everything is temporary: a wrong password is for us to mend, and then mails go out."""
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        return TemporaryFailure(f"the mail server refuses our credentials ({error.code})")
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return TemporaryFailure(f"the mail server {_answer(error)} to the connection")
+    return TemporaryFailure(f"the mail server cannot be reached: {type(error).__name__}")
 
 
 def _refusal(error: aiosmtplib.SMTPResponseException, what: str) -> TemporaryFailure | PermanentFailure:
