@@ -148,7 +148,7 @@ def build_worker(
     )
     own_dead_letters = [topic for topic in dead_letter_topics() if topic.producer == NAME]
     source = OutboxSource([OPS_RESULTS, *own_dead_letters], database.committed)
-    sources: list[RelaySource] = [ReceiptSource(stamp), source]
+    sources: list[RelaySource] = [ReceiptSource(stamp, database.committed), source]
     worker = Worker(
         service=NAME,
         bootstrap_servers=common.kafka_bootstrap_servers,

@@ -15,7 +15,7 @@ from shared.contracts.inquiries import InquiryReceived, InquirySettled, decode_i
 from shared.contracts.topics import INQUIRIES, OPS_COMMANDS, SETTLEMENTS
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit import outbox
-from shared.kit.broker import build_producer
+from shared.kit.broker import Broker, build_producer
 from shared.kit.clock import SystemClock
 from shared.kit.consumer import Consumer
 from shared.kit.database import Connection, Database
@@ -117,7 +117,12 @@ async def test_every_receipt_is_settled_whatever_happens_to_the_broker(
             if leads.pass_over == 0:
                 # The grace of half a minute is over at once.
                 async with database.connection() as connection:
-                    await connection.execute("UPDATE receipts SET retry_at = now() WHERE state = 'published'")
+                    await connection.execute(
+                        """
+                        WITH locked AS (SELECT id FROM receipts WHERE state = 'published' ORDER BY id FOR UPDATE)
+                        UPDATE receipts SET retry_at = now() FROM locked WHERE receipts.id = locked.id
+                        """
+                    )
             return (await summary(database)).new == expected
 
         leads.pass_over = 3
@@ -157,6 +162,7 @@ async def command(common: CommonSettings, name: str, **arguments: object) -> Non
     """Issue an operator's command to intake."""
     key = common.operations_key.get_secret_value()
     issued = issue(SystemClock(), key, target="intake", name=name, arguments=arguments, issued_by="a test")
+    await Broker(common.kafka_bootstrap_servers).ensure_topics([OPS_COMMANDS])
     producer = build_producer(common.kafka_bootstrap_servers, "tests")
     await producer.start()
     try:

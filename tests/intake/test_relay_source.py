@@ -41,7 +41,7 @@ async def receive(database: Database, stamp: Stamp, *deliveries: Any) -> None:
 async def fetch(database: Database, stamp: Stamp, limit: int = 1000) -> Sequence[Outgoing]:
     """What the relay would publish next."""
     async with database.connection() as connection:
-        return await ReceiptSource(stamp).fetch(connection, limit)
+        return await ReceiptSource(stamp, database.committed).fetch(connection, limit)
 
 
 async def publish(database: Database, stamp: Stamp) -> list[InquiryReceived]:
@@ -49,7 +49,7 @@ async def publish(database: Database, stamp: Stamp) -> list[InquiryReceived]:
     sent = []
     for offset, row in enumerate(await fetch(database, stamp)):
         async with database.transaction() as connection:
-            await ReceiptSource(stamp).mark(connection, [Published(row.id, row.topic, 0, offset)])
+            await ReceiptSource(stamp, database.committed).mark(connection, [Published(row.id, row.topic, 0, offset)])
         sent.append(read(row))
     return sent
 
@@ -179,7 +179,7 @@ async def test_a_settlement_that_overtakes_the_mark_is_final(database: Database,
     (row,) = await fetch(database, stamp)
     await settle(database, settlement(read(row).receipt_id))
     async with database.transaction() as connection:
-        await ReceiptSource(stamp).mark(connection, [Published(row.id, row.topic, 0, 5)])
+        await ReceiptSource(stamp, database.committed).mark(connection, [Published(row.id, row.topic, 0, 5)])
     assert [("settled", "new", None)] == await states(database)
     assert () == await fetch(database, stamp)
 
@@ -192,7 +192,7 @@ async def test_marking_settling_and_sweeping_at_once_do_not_deadlock(database: D
 
     async def mark(order: int) -> None:
         async with database.transaction() as connection:
-            await ReceiptSource(stamp).mark(
+            await ReceiptSource(stamp, database.committed).mark(
                 connection, [Published(row.id, row.topic, 0, row.id) for row in rows[::order]]
             )
 
@@ -213,7 +213,7 @@ async def test_a_lost_log_sends_only_what_is_not_settled(database: Database, sta
     sent = await publish(database, stamp)
     await settle(database, settlement(sent[1].receipt_id))
     async with database.transaction() as connection:
-        assert 3 == await ReceiptSource(stamp).unsend(connection, INQUIRIES)
+        assert 3 == await ReceiptSource(stamp, database.committed).unsend(connection, INQUIRIES)
     assert [sent[0], sent[2], sent[3]] == [read(row) for row in await fetch(database, stamp)]
 
 

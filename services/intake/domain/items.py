@@ -11,8 +11,9 @@ from shared.kit.text import clean_text, dump_json
 
 MOST_ITEMS = 5000
 UNKNOWN_ACCOUNT = "unknown"
-WHOLE = "delivery"
-BROKEN = "broken"
+# Kinds of our own, which no platform can claim for an item of its.
+WHOLE = "(whole delivery)"
+BROKEN = "(broken item)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def make_item(
     return Item(
         channel=channel,
         account=clean_text(account or UNKNOWN_ACCOUNT)[:128],
-        kind=clean_text(kind or "unknown")[:64],
+        kind=BROKEN if error else clean_text(kind or "").strip("() ")[:64] or "unknown",
         key=key,
         body=dump_json(body),
         error=error,
@@ -47,7 +48,7 @@ def make_item(
 
 def whole(channel: Channel, raw: bytes, error: str) -> Item:
     """A delivery that cannot be split, as one item."""
-    key = (WHOLE, hashlib.sha256(raw).hexdigest())
+    key = ("whole", hashlib.sha256(raw).hexdigest())
     return Item(channel=channel, account=UNKNOWN_ACCOUNT, kind=WHOLE, key=key, body=raw, error=error)
 
 

@@ -101,6 +101,7 @@ class ReceiptWriter:
                 if not (is_conflict(error) or is_transient(error)):
                     break
             else:
+                self._database.committed.set()
                 return None
         if failure is not None:
             log.warning("receipts not written", receipts=len(receipts), error=describe(failure))

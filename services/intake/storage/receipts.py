@@ -13,13 +13,9 @@ from shared.contracts.inquiries import InquirySettled
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit.database import Connection, affected
 from shared.kit.relay import Published
-from shared.kit.signals import Signal
 
 SHORTEST_SILENCE = timedelta(seconds=30)
 LONGEST_SILENCE = timedelta(hours=1)
-
-written = Signal()
-"""Set after receipts were written in this process, so that the relay need not wait for its next look."""
 
 _INSERT = """
     WITH arrived AS (
@@ -67,9 +63,7 @@ async def add_receipts(connection: Connection, receipts: Sequence[NewReceipt]) -
         ),
         strict=True,
     )
-    added = affected(await connection.execute(_INSERT, *columns))
-    written.set()
-    return added
+    return affected(await connection.execute(_INSERT, *columns))
 
 
 async def list_waiting(connection: Connection, limit: int) -> list[WaitingReceipt]:
@@ -206,7 +200,7 @@ async def replay(connection: Connection, ids: Sequence[int]) -> int:
 
     The reason stays until there is another outcome.
     """
-    again = affected(
+    return affected(
         await connection.execute(
             """
             WITH locked AS (
@@ -219,8 +213,6 @@ async def replay(connection: Connection, ids: Sequence[int]) -> int:
             list(ids),
         )
     )
-    written.set()
-    return again
 
 
 async def find_put_away(connection: Connection, *, reason: str | None, state: str | None, limit: int) -> list[int]:

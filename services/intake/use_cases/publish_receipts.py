@@ -16,6 +16,7 @@ from shared.contracts.inquiries import InquiryReceived
 from shared.contracts.topics import INQUIRIES, Topic
 from shared.kit.database import Connection
 from shared.kit.relay import Outgoing, Published
+from shared.kit.signals import Signal
 
 # The API shares this loop: normalising more than this at once would be felt as latency of a webhook.
 _AT_ONCE = 50
@@ -26,10 +27,10 @@ class ReceiptSource:
 
     name = "receipts"
     topics: Sequence[Topic] = (INQUIRIES,)
-    written = receipts.written
 
-    def __init__(self, stamp: Stamp) -> None:
+    def __init__(self, stamp: Stamp, written: Signal) -> None:
         self._stamp = stamp
+        self.written = written
 
     async def fetch(self, connection: Connection, limit: int) -> Sequence[Outgoing]:
         """The oldest inquiries that wait, normalised; empty only when no receipt waits at all."""

@@ -31,5 +31,5 @@ class RepublishReceipts:
             again = await receipts.unsend_silent(connection, read_up_to, _MOST)
         if again:
             metrics.handed_over_again.labels("receipts").inc(again)
-            receipts.written.set()
+            self.database.committed.set()
         return again

@@ -89,4 +89,4 @@ def _unnamed(channel: Channel, account: str | None, kind: str, body: Any, payloa
 
 
 def _broken(channel: Channel, account: str | None, error: str, payload: Any) -> Item:
-    return make_item(channel, account, BROKEN, (BROKEN, fingerprint(payload)), payload, error)
+    return make_item(channel, account, BROKEN, ("broken", fingerprint(payload)), payload, error)

@@ -96,5 +96,5 @@ def _item(account: str | None, kind: str, body: Any, payload: Any) -> Item:
 
 
 def _broken(account: str | None, error: str, payload: Any) -> Item:
-    key = (BROKEN, fingerprint(payload))
+    key = ("broken", fingerprint(payload))
     return make_item(Channel.WHATSAPP, account, BROKEN, key, payload, error)
