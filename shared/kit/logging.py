@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -36,6 +37,18 @@ def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[
     return event
 
 
+def _render_traceback(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Where an exception rose and of what type it is; neither its text nor any local variable, which quote records."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, tuple):
+        error = error[1]
+    elif error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        event["exception"] = "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__
+    return event
+
+
 def configure_logging(service: str, *, log_format: str = "json", level: str = "INFO") -> None:
     """Send structlog and the standard library's records to stdout in one format; call it once per process."""
     shared: list[Any] = [
@@ -45,10 +58,11 @@ def configure_logging(service: str, *, log_format: str = "json", level: str = "I
             fmt="iso" if log_format == "json" else "%H:%M:%S.%f", utc=log_format == "json"
         ),
         _redact,
+        _render_traceback,
     ]
     renderer: list[Any]
     if log_format == "json":
-        renderer = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        renderer = [structlog.processors.JSONRenderer()]
     else:
         renderer = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0)]
     structlog.configure(
