@@ -12,8 +12,8 @@ CANARY = "marisol@example.com"
 
 
 @pytest.fixture(params=["json", "console"])
-def configured(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Logging as services configure it, undone afterwards."""
+def configured(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Logging as services configure it, onto the captured output; undone afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     configure_logging("tested", log_format=request.param)
