@@ -105,17 +105,9 @@ def build_sender(own: NotifierSettings, database: Database, leads: LeadsClient, 
     )
 
 
-def build_worker(
-    common: CommonSettings, database: Database, sender: NotificationSender, clock: Clock
-) -> tuple[Worker, Status]:
-    """Consumers, relay and loops, and the status that tells how far they are."""
-    broker = Broker(common.kafka_bootstrap_servers)
-    group = GroupSettings(
-        instance=common.instance, session_timeout=timedelta(seconds=common.group_session_timeout_seconds)
-    )
-    planned = Signal()
-    handlers = Handlers(clock=clock, planned=planned)
-    consumers: list[Consumer[Any]] = [
+def build_consumers(database: Database, group: GroupSettings, handlers: Handlers) -> list[Consumer[Any]]:
+    """What reads the topics of the business."""
+    return [
         Consumer(
             service=NAME,
             topic=LEAD_EVENTS,
@@ -133,6 +125,18 @@ def build_worker(
             group=group,
         ),
     ]
+
+
+def build_worker(
+    common: CommonSettings, database: Database, sender: NotificationSender, clock: Clock
+) -> tuple[Worker, Status]:
+    """Consumers, relay and loops, and the status that tells how far they are."""
+    servers = common.kafka_bootstrap_servers
+    broker, planned = Broker(servers), Signal()
+    group = GroupSettings(
+        instance=common.instance, session_timeout=timedelta(seconds=common.group_session_timeout_seconds)
+    )
+    consumers = build_consumers(database, group, Handlers(clock=clock, planned=planned))
     status = Status(service=NAME, database=database, broker=broker, consumers=consumers)
     operations = Operations(
         service=NAME,
@@ -144,12 +148,11 @@ def build_worker(
         operations={},
     )
     source = OutboxSource(published_by(NAME), database.committed)
-    relay = Relay(source=source, database=database, bootstrap_servers=common.kafka_bootstrap_servers, service=NAME)
     worker = Worker(
         service=NAME,
-        bootstrap_servers=common.kafka_bootstrap_servers,
+        bootstrap_servers=servers,
         consumers=[*consumers, operations.consumer(group)],
-        relays=[relay],
+        relays=[Relay(source=source, database=database, bootstrap_servers=servers, service=NAME)],
         loops=[
             SendingLoop(sender, planned),
             AbandonedLoop(sender),

@@ -150,6 +150,21 @@ async def test_sender_killed_in_the_middle_is_ambiguous(
 
 
 @pytest.mark.usefixtures("one_assignment")
+async def test_late_answer_corrects_ambiguous(database: Database, clock: MovingClock, make_sender: MakeSender) -> None:
+    """A sender that was cut off from the database, and taken for dead, still records that the mail was accepted."""
+    post = Post(delay_seconds=0.3)
+    async with mail_server(post) as port:
+        sending = asyncio.create_task(make_sender(port).send_due())
+        await asyncio.wait_for(post.content_reached.wait(), 5)
+        clock.move(LEASE + timedelta(seconds=1))
+        assert 1 == await make_sender(port).record_abandoned()
+        assert "ambiguous" == (await rows(database))[0]["state"]
+        await sending
+    assert "sent" == (await rows(database))[0]["state"]
+    assert ["notification.failed.v1", "notification.sent.v1"] == await published(database)
+
+
+@pytest.mark.usefixtures("one_assignment")
 async def test_sender_killed_before_the_content_is_replaced(
     database: Database, clock: MovingClock, make_sender: MakeSender
 ) -> None:

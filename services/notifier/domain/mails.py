@@ -11,7 +11,7 @@ from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from uuid import UUID
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from services.notifier.domain.delivery import PermanentFailure
 
@@ -48,10 +48,9 @@ class MailComposer:
         name, address = parseaddr(sender)
         self._from = Address(name, addr_spec=address)
         self._console_url = console_url.rstrip("/")
-        self._html = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-        self._text = Environment(
+        self._templates = Environment(
             loader=FileSystemLoader(_TEMPLATES),
-            autoescape=False,  # noqa: S701 (plain text)
+            autoescape=select_autoescape(["html"], default=False),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -81,8 +80,8 @@ class MailComposer:
         message["Date"] = format_datetime(now)
         message["Message-ID"] = f"<{notification_id}@{self._from.domain}>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(self._text.get_template("lead_assigned.txt").render(facts))
-        message.add_alternative(self._html.get_template("lead_assigned.html").render(facts), subtype="html")
+        message.set_content(self._templates.get_template("lead_assigned.txt").render(facts))
+        message.add_alternative(self._templates.get_template("lead_assigned.html").render(facts), subtype="html")
         return message
 
 

@@ -105,13 +105,16 @@ async def begin(connection: Connection, due: DueNotification, now: datetime) -> 
 async def end(
     connection: Connection, due: DueNotification, state: NotificationState, reason: str | None, now: datetime
 ) -> bool:
-    """Note how it ended; False when the lease is no longer the caller's, and then nothing changes."""
+    """Note how it ended; False when the lease is no longer the caller's, and then nothing changes.
+
+    What was declared ambiguous because its sender kept silent too long (the database was away) is corrected.
+    """
     status = await connection.execute(
         """
         UPDATE notifications
         SET state = $3, reason = $4, leased_until = NULL, updated_at = $5,
             sent_at = CASE WHEN $3 = 'sent' THEN $5::timestamptz END
-        WHERE id = $1 AND lease = $2 AND state IN ('waiting', 'sending')
+        WHERE id = $1 AND lease = $2 AND state IN ('waiting', 'sending', 'ambiguous')
         """,
         due.id,
         due.lease,
@@ -127,7 +130,7 @@ async def postpone(connection: Connection, due: DueNotification, reason: str, du
     await connection.execute(
         """
         UPDATE notifications SET state = 'waiting', reason = $3, due_at = $4, leased_until = NULL, updated_at = $5
-        WHERE id = $1 AND lease = $2 AND state IN ('waiting', 'sending')
+        WHERE id = $1 AND lease = $2 AND state IN ('waiting', 'sending', 'ambiguous')
         """,
         due.id,
         due.lease,
