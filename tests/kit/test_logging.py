@@ -41,7 +41,7 @@ def test_exceptions_are_logged_without_their_words(capsys: pytest.CaptureFixture
         logging.getLogger("a library").exception("and again")
         get_logger().error("described", error=describe(error))
     logged = capsys.readouterr().out
-    assert 4 == logged.count("ValueError")
+    assert 4 <= logged.count("ValueError")
     assert "test_logging.py" in logged
     assert CANARY not in logged
 
