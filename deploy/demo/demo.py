@@ -25,6 +25,7 @@ from deploy.demo.target import Target
 from deploy.demo.watcher import Watcher
 
 _CONNECTIONS = httpx2.Limits(max_connections=40)
+_SHORT = " That is not enough for all: the others will wait visibly in the queue until somebody's capacity is raised."
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,11 @@ async def _last_lead_id(rest: Rest) -> int:
 
 def _introduce(console: Console, scenario: Scenario, company: Company, wish: Wish) -> None:
     team = "is there already" if company.was_there else "was made"
+    short = company.free_places < len(scenario.people)
     console.print(
         f"Run {wish.run}, seed {wish.seed}: {len(scenario.people)} people, {scenario.requests} requests,"
-        f" an hour in {wish.seconds:g} s. The team {team}; who is on shift can take {company.free_places} more leads.",
+        f" an hour in {wish.seconds:g} s.\nThe team {team}; who is on shift can take {company.free_places} more leads."
+        f"{_SHORT if short else ''}",
         highlight=False,
         soft_wrap=True,
     )
