@@ -3,14 +3,14 @@
 from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from shared.kit.settings import require_secret
+from shared.kit.settings import ServiceSettings, require_secret
 
 _SECRETS = ("whatsapp_app_secret", "whatsapp_verify_token", "messenger_app_secret", "messenger_verify_token")
 
 
-class IntakeSettings(BaseSettings):
+class IntakeSettings(ServiceSettings):
     """Where intake listens, keeps its data, and the secrets of the platforms.
 
     An app secret may hold several, separated by commas: one for each app that delivers here. `database_url`
@@ -19,9 +19,7 @@ class IntakeSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore", frozen=True)
 
-    host: str = "127.0.0.1"
     port: int = 8001
-    database_url: str | None = None
     database_pool_size: int = 10
     whatsapp_app_secret: SecretStr = SecretStr("")
     whatsapp_verify_token: SecretStr = SecretStr("")

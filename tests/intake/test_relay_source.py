@@ -143,6 +143,20 @@ async def test_an_inquiry_that_is_too_large_for_the_broker_leaves_its_content_be
     (row,) = await fetch(database, stamp)
     assert len(row.body) < 1_000_000
     assert ({"left_out": True}, 20_000) == (read(row).content, len(read(row).text or ""))
+    advert = {f"part {number}": ["é" * 4000] * 100 for number in range(2)}
+    await receive(database, stamp, whatsapp_messages(message("wamid.2", referral=advert)))
+    assert len((await fetch(database, stamp))[-1].body) < 1_000_000
+
+
+async def test_large_receipts_are_fetched_a_few_at_a_time(database: Database, stamp: Stamp) -> None:
+    """However many large items wait, what is in memory at once is bounded, and all get their turn."""
+    statuses = [{"id": f"s{n}", "x": "x" * 2_500_000} for n in range(20)]
+    for status in statuses:
+        await receive(database, stamp, whatsapp(change(statuses=[status])))
+    async with database.connection() as connection:
+        assert [1, 2, 3, 4, 5, 6, 7] == [receipt.id for receipt in await receipts.list_waiting(connection, 1000)]
+    assert () == await fetch(database, stamp)
+    assert 20 == (await summary(database)).ignored
 
 
 async def test_a_settlement_ends_a_receipt(database: Database, stamp: Stamp) -> None:

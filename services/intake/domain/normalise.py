@@ -64,8 +64,13 @@ def to_event(receipt: WaitingReceipt, inquiry: Inquiry, privacy_key: str) -> Inq
 
 
 def to_body(event: InquiryReceived) -> bytes:
-    """The event as bytes that a broker takes; content that would be too much is left in the receipt."""
+    """The event as bytes that a broker takes; what would be too much is left in the receipt.
+
+    Text and sender are bounded by the adapters. A record that the broker refuses would stop the relay.
+    """
     body = event.model_dump_json().encode()
-    if len(body) > LARGEST_EVENT:
-        body = event.model_copy(update={"content": {"left_out": True}}).model_dump_json().encode()
+    for part in ("content", "attribution"):
+        if len(body) > LARGEST_EVENT:
+            event = event.model_copy(update={part: {"left_out": True}})
+            body = event.model_dump_json().encode()
     return body

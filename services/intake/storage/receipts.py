@@ -16,6 +16,8 @@ from shared.kit.relay import Published
 
 SHORTEST_SILENCE = timedelta(seconds=30)
 LONGEST_SILENCE = timedelta(hours=1)
+# Items may have megabytes, and a thousand of them would not fit into memory.
+_MOST_BYTES = 16 * 1024 * 1024
 
 _INSERT = """
     WITH arrived AS (
@@ -67,14 +69,20 @@ async def add_receipts(connection: Connection, receipts: Sequence[NewReceipt]) -
 
 
 async def list_waiting(connection: Connection, limit: int) -> list[WaitingReceipt]:
-    """The receipts that wait to be normalised, the oldest first."""
+    """The receipts that wait to be normalised, the oldest first; fewer than `limit` where they are large."""
     rows = await connection.fetch(
         """
-        SELECT r.id, receipt_id, dedupe_key, channel, account, kind, reason, body, received_at, business_date, lead_uuid
-        FROM receipts AS r JOIN receipt_bodies AS b ON b.id = r.id
-        WHERE state = 'received' ORDER BY r.id LIMIT $1
+        SELECT id, receipt_id, dedupe_key, channel, account, kind, reason, body, received_at, business_date, lead_uuid
+        FROM (
+            SELECT receipts.*, body, octet_length(body) AS size, sum(octet_length(body)) OVER (ORDER BY id) AS so_far
+            FROM receipts JOIN receipt_bodies USING (id)
+            WHERE state = 'received' ORDER BY id LIMIT $1
+        ) AS waiting
+        WHERE so_far - size < $2
+        ORDER BY id
         """,
         limit,
+        _MOST_BYTES,
     )
     return [WaitingReceipt(**{**row, "channel": Channel(row["channel"])}) for row in rows]
 
