@@ -2,7 +2,6 @@
 
 from services.console.use_cases.create_admin import create_admin as create
 from services.console.wiring import database_url
-
 from shared.kit.database import Database
 
 

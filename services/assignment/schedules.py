@@ -1,19 +1,11 @@
-"""Time in: sweeps that notice silence, and nightly housekeeping."""
+"""Time in: sweeps that notice silence."""
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import timedelta
 
 from services.assignment.use_cases.hand_over_again import hand_over_again
 from services.assignment.use_cases.serve_queue import serve_queue
-from shared.kit import inbox, schedule
 from shared.kit.clock import Clock
 from shared.kit.database import Database
-from shared.kit.relay import OutboxSource
-from shared.kit.schedule import Job
-
-# Longer than any topic keeps a record that could come again.
-_FORGET_CLAIMS_AFTER = timedelta(days=60)
 
 
 class QueueSweep:
@@ -45,16 +37,3 @@ class HandoverSweep:
         """Publish what is due."""
         await hand_over_again(self._database, self._clock.now())
         return self._every
-
-
-def housekeeping(database: Database, source: OutboxSource) -> Job:
-    """The job that deletes what no topic holds any more, every night."""
-    run: Callable[[datetime], Awaitable[None]] = partial(_delete_old_rows, database, source)
-    return Job(name="delete old rows", cron="40 3 * * *", run=run)
-
-
-async def _delete_old_rows(database: Database, source: OutboxSource, _: datetime) -> None:
-    async with database.transaction() as connection:
-        await source.prune(connection)
-        await inbox.prune(connection, _FORGET_CLAIMS_AFTER)
-        await schedule.prune(connection, _FORGET_CLAIMS_AFTER)

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from shared.kit.settings import require_secret
+from shared.kit.settings import ServiceSettings, require_secret
 
 
-class ConsoleSettings(BaseSettings):
+class ConsoleSettings(ServiceSettings):
     """`CONSOLE_*`. The private key signs people's tokens; the services check them with its public half.
 
     In development the admin of `admin_email` and `admin_password` is made at each start, and `mail_folder` is the
@@ -18,9 +18,7 @@ class ConsoleSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CONSOLE_", extra="ignore", frozen=True)
 
-    host: str = "127.0.0.1"
     port: int = 8000
-    database_url: str | None = None
     person_token_private_key: SecretStr = SecretStr("")
     admin_email: str | None = None
     admin_password: SecretStr | None = None

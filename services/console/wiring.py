@@ -21,13 +21,12 @@ from services.console.settings import ConsoleSettings
 from services.console.use_cases.create_admin import create_admin
 from services.console.use_cases.keep_sessions import Sessions
 from services.console.use_cases.read_overview import OverviewReader
+from shared.kit.assembly import Assembly, assembling
 from shared.kit.broker import Broker
-from shared.kit.clock import Clock, SystemClock
+from shared.kit.clock import Clock
 from shared.kit.database import Database
 from shared.kit.health import Status, health_router
-from shared.kit.logging import configure_logging
 from shared.kit.process import Service
-from shared.kit.security import Gate
 from shared.kit.settings import CommonSettings
 from shared.kit.web import build_app
 
@@ -38,54 +37,44 @@ _LARGEST_FORM = 16_384
 
 def database_url() -> str:
     """The address of console's database, from the environment."""
-    return ConsoleSettings().database_url or CommonSettings().service_database_url(NAME)
+    return ConsoleSettings().database(NAME)
 
 
 @asynccontextmanager
 async def wire() -> AsyncIterator[Service]:
     """Build the service from the environment; raises `ValidationError` when a setting is missing or refused."""
-    common, own = CommonSettings(), ConsoleSettings()
-    configure_logging(NAME, log_format=common.log_format, level=common.log_level)
-    database = Database(own.database_url or common.service_database_url(NAME))
-    redis = Redis.from_url(common.redis_url, socket_timeout=1, socket_connect_timeout=1)
-    http = build_http()
-    await database.open()
-    try:
-        if common.development and own.admin_email and own.admin_password:
-            await create_admin(database, own.admin_email, own.admin_password.get_secret_value())
-        app = build_web(common, own, database, redis, http, SystemClock())
-        yield Service(NAME, own.host, own.port, app)
-    finally:
-        await http.aclose()
-        await redis.aclose()
-        await database.close()
+    own = ConsoleSettings()
+    async with assembling(NAME, own) as assembly:
+        common, database = assembly.common, assembly.database
+        redis = Redis.from_url(common.redis_url, socket_timeout=1, socket_connect_timeout=1)
+        http = build_http()
+        try:
+            if common.development and own.admin_email and own.admin_password:
+                await create_admin(database, own.admin_email, own.admin_password.get_secret_value())
+            yield Service(NAME, own.host, own.port, build_web(assembly, own, redis, http))
+        finally:
+            await http.aclose()
+            await redis.aclose()
 
 
-def build_web(
-    common: CommonSettings,
-    own: ConsoleSettings,
-    database: Database,
-    redis: Redis,
-    http: httpx2.AsyncClient,
-    clock: Clock,
-) -> FastAPI:
+def build_web(assembly: Assembly, own: ConsoleSettings, redis: Redis, http: httpx2.AsyncClient) -> FastAPI:
     """The pages."""
-    service_token = common.service_token.get_secret_value()
+    common, database = assembly.common, assembly.database
     status = Status(service=NAME, database=database, broker=Broker(common.kafka_bootstrap_servers), consumers=[])
     app = build_app(
         title="Leadline console",
-        gate=Gate(service=NAME, service_token=service_token, public_key=common.person_token_public_key),
+        gate=assembly.gate(),
         routers=[
             login.router,
             pages.router,
-            health_router(checks={"database": database.ping}, status=status),
+            health_router(checks=assembly.checks(None), status=status),
         ],
         body_limit=_LARGEST_FORM,
     )
     app.mount("/static", StaticFiles(directory=STATIC))
     errors.install(app)
     app.add_middleware(SecurityHeaders, is_secure=not common.development)
-    app.state.backend = build_backend(common, own, database, redis, http, clock)
+    app.state.backend = build_backend(common, own, database, redis, http, assembly.clock)
     return app
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -14,88 +15,66 @@ from services.intake.routes.backend import Backend
 from services.intake.routes.bodies import LIMIT
 from services.intake.routes.public_forms import PublicForms
 from services.intake.routes.webhooks import Webhook
-from services.intake.schedules import EquationGauge, SilenceSweep, housekeeping
+from services.intake.schedules import EquationGauge, SilenceSweep
 from services.intake.settings import IntakeSettings, app_secrets
+from services.intake.storage.forms import prune_posts
 from services.intake.storage.receipt_writer import ReceiptWriter
 from services.intake.use_cases.publish_receipts import ReceiptSource
 from services.intake.use_cases.receive_delivery import ReceiveDelivery, Stamp
 from services.intake.use_cases.republish_receipts import RepublishReceipts
 from services.intake.use_cases.submit_form import SubmitForm
-from shared.contracts.inquiries import InquirySettled, decode_settlement
-from shared.contracts.topics import OPS_RESULTS, SETTLEMENTS, dead_letter_topics
+from shared.contracts.inquiries import decode_settlement
+from shared.contracts.topics import SETTLEMENTS
 from shared.contracts.words import Channel
+from shared.kit.assembly import Assembly, assembling
 from shared.kit.broker import Broker
-from shared.kit.clock import Clock, SystemClock
-from shared.kit.consumer import Consumer, GroupSettings
 from shared.kit.database import Database
-from shared.kit.health import Check, LagGauge, Status, health_router
-from shared.kit.logging import configure_logging
-from shared.kit.operations import Operations
+from shared.kit.health import Status, health_router
 from shared.kit.process import Service, Worker
-from shared.kit.relay import OutboxSource, Relay, RelaySource
-from shared.kit.schedule import Scheduler
-from shared.kit.security import Gate
-from shared.kit.settings import CommonSettings
 from shared.kit.web import build_app
 
 NAME = "intake"
 MIGRATIONS = Path(__file__).parent / "storage" / "migrations"
 # Settling is one statement for any number of receipts; bigger batches cost less each.
 _SETTLEMENTS_AT_ONCE = 1000
+# Much longer than the ten minutes in which the same content is the same post.
+_POSTS_KEPT = timedelta(days=1)
 
 
 def database_url() -> str:
     """The address of intake's database, from the environment."""
-    return IntakeSettings().database_url or CommonSettings().service_database_url(NAME)
+    return IntakeSettings().database(NAME)
 
 
 @asynccontextmanager
 async def wire(*, has_worker: bool = True) -> AsyncIterator[Service]:
     """Build the service from the environment; raises `ValidationError` when a setting is missing or refused."""
-    common, own = CommonSettings(), IntakeSettings()
-    configure_logging(NAME, log_format=common.log_format, level=common.log_level)
-    database = Database(
-        own.database_url or common.service_database_url(NAME),
-        pool_size=own.database_pool_size,
-    )
-    await database.open()
-    try:
-        stamp = Stamp(SystemClock(), common.time_zone, common.privacy_key.get_secret_value())
-        worker, status = build_worker(common, own, database, stamp)
-        # An API needs its database only: webhooks are taken while Kafka is down.
-        checks: dict[str, Check] = {"database": database.ping}
-        if has_worker:
-            checks["consumers"] = worker.check
-        app = build_web(common, own, database, stamp, checks=checks, status=status)
-        yield Service(NAME, own.host, own.port, app, worker if has_worker else None)
-    finally:
-        await database.close()
+    own = IntakeSettings()
+    async with assembling(NAME, own) as assembly:
+        worker, status = build_worker(assembly, own)
+        running = worker if has_worker else None
+        yield Service(NAME, own.host, own.port, build_web(assembly, own, running, status), running)
+
+
+def build_stamp(assembly: Assembly) -> Stamp:
+    """What turns items into receipts."""
+    common = assembly.common
+    return Stamp(assembly.clock, common.time_zone, common.privacy_key.get_secret_value())
 
 
 def build_web(
-    common: CommonSettings,
-    own: IntakeSettings,
-    database: Database,
-    stamp: Stamp,
-    *,
-    checks: dict[str, Check],
-    status: Status | None,
+    assembly: Assembly, own: IntakeSettings, worker: Worker | None = None, status: Status | None = None
 ) -> FastAPI:
     """The HTTP side: the public edge in front, REST behind it."""
-    gate = Gate(
-        service=NAME,
-        service_token=common.service_token.get_secret_value(),
-        public_key=common.person_token_public_key,
-    )
     app = build_app(
         title="Leadline intake",
-        gate=gate,
-        routers=[*ROUTERS, health_router(checks=checks, status=status)],
-        edge=build_edge(own, database, stamp),
+        gate=assembly.gate(),
+        routers=[*ROUTERS, health_router(checks=assembly.checks(worker), status=status)],
+        edge=build_edge(own, assembly.database, build_stamp(assembly)),
         translations=TRANSLATIONS,
         body_limit=LIMIT,
     )
-    app.state.backend = Backend(database, stamp.clock)
+    app.state.backend = Backend(assembly.database, assembly.clock)
     return app
 
 
@@ -118,55 +97,14 @@ def build_edge(own: IntakeSettings, database: Database, stamp: Stamp) -> list[Ba
     return [*whatsapp.routes(), *messenger.routes(), *forms.routes()]
 
 
-def build_worker(
-    common: CommonSettings, own: IntakeSettings, database: Database, stamp: Stamp
-) -> tuple[Worker, Status]:
-    """Relays, consumers and sweeps, and the status that tells how far they are."""
-    clock: Clock = stamp.clock
-    broker = Broker(common.kafka_bootstrap_servers)
-    session_timeout = timedelta(seconds=common.group_session_timeout_seconds)
-    group = GroupSettings(instance=common.instance, session_timeout=session_timeout)
-    settlements = Consumer[InquirySettled](
-        service=NAME,
-        topic=SETTLEMENTS,
-        decode=decode_settlement,
-        handle=handlers.on_settlements,
-        database=database,
-        group=GroupSettings(
-            instance=common.instance, session_timeout=session_timeout, max_records=_SETTLEMENTS_AT_ONCE
-        ),
-    )
-    status = Status(service=NAME, database=database, broker=broker, consumers=[settlements])
-    operations = Operations(
-        service=NAME,
-        database=database,
-        clock=clock,
-        key=common.operations_key.get_secret_value(),
-        status=status,
-        consumers=[settlements],
+def build_worker(assembly: Assembly, own: IntakeSettings) -> tuple[Worker, Status]:
+    """The receipts on their way out, the settlements on their way in, and the sweep between."""
+    database = assembly.database
+    republish = RepublishReceipts(database, Broker(assembly.common.kafka_bootstrap_servers))
+    return assembly.worker(
+        [assembly.consumer(SETTLEMENTS, decode_settlement, handlers.on_settlements, max_records=_SETTLEMENTS_AT_ONCE)],
+        sources=[ReceiptSource(build_stamp(assembly), database.committed)],
+        loops=[SilenceSweep(republish, timedelta(seconds=own.sweep_seconds)), EquationGauge(database)],
         operations={"receipts.replay": handlers.on_replay_command},
+        prunes=[partial(prune_posts, older_than=_POSTS_KEPT)],
     )
-    own_dead_letters = [topic for topic in dead_letter_topics() if topic.producer == NAME]
-    source = OutboxSource([OPS_RESULTS, *own_dead_letters], database.committed)
-    sources: list[RelaySource] = [ReceiptSource(stamp, database.committed), source]
-    worker = Worker(
-        service=NAME,
-        bootstrap_servers=common.kafka_bootstrap_servers,
-        consumers=[settlements, operations.consumer(group)],
-        relays=[
-            Relay(
-                source=one,
-                database=database,
-                bootstrap_servers=common.kafka_bootstrap_servers,
-                service=NAME,
-            )
-            for one in sources
-        ],
-        loops=[
-            SilenceSweep(RepublishReceipts(database, broker), timedelta(seconds=own.sweep_seconds)),
-            EquationGauge(database),
-            Scheduler(jobs=[housekeeping(database, source)], database=database, clock=clock),
-            LagGauge(broker, [settlements]),
-        ],
-    )
-    return worker, status

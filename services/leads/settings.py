@@ -3,12 +3,13 @@
 from typing import Self
 
 from pydantic import field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from shared.kit.phones import is_region
+from shared.kit.settings import ServiceSettings
 
 
-class LeadsSettings(BaseSettings):
+class LeadsSettings(ServiceSettings):
     """Where leads listens and keeps its data; `database_url` overrides the common server whole.
 
     `default_region` (two letters, such as MX) reads national phone numbers that staff write. A ready lead without
@@ -18,9 +19,7 @@ class LeadsSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LEADS_", extra="ignore", frozen=True)
 
-    host: str = "127.0.0.1"
     port: int = 8002
-    database_url: str | None = None
     database_pool_size: int = 10
     batch_size: int = 300
     default_region: str | None = None

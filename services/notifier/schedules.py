@@ -1,12 +1,8 @@
 """What notifier does by the clock: it sends what is due, and forgets what nobody needs any more."""
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 
 from services.notifier.use_cases.send_notifications import NotificationSender
-from shared.kit import inbox, schedule
-from shared.kit.database import Database
-from shared.kit.relay import OutboxSource
-from shared.kit.schedule import Job
 from shared.kit.signals import Signal
 
 _POLL = timedelta(milliseconds=250)
@@ -42,15 +38,3 @@ class AbandonedLoop:
         """Record them as ambiguous."""
         await self._sender.record_abandoned()
         return _SWEEP_EVERY
-
-
-def prune_job(database: Database, source: OutboxSource, zone: tzinfo) -> Job:
-    """A nightly job that deletes the kit's rows which no broker can bring back."""
-
-    async def prune(_: datetime) -> None:
-        async with database.transaction() as connection:
-            await inbox.prune(connection, _KEPT)
-            await source.prune(connection)
-            await schedule.prune(connection, _KEPT)
-
-    return Job(name="prune", cron="20 3 * * *", run=prune, zone=zone)

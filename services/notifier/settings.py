@@ -4,12 +4,14 @@ from email.utils import parseaddr
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.kit.settings import ServiceSettings
 
 _IMPLICIT_TLS_PORT = 465
 
 
-class NotifierSettings(BaseSettings):
+class NotifierSettings(ServiceSettings):
     """`NOTIFIER_*`. The mail server is spoken to with STARTTLS unless told otherwise, on port 465 with TLS at once.
 
     `mail_from` may carry a name: `Leadline <leadline@example.com>`. Links in mails lead to `LEADLINE_CONSOLE_URL`.
@@ -17,9 +19,7 @@ class NotifierSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NOTIFIER_", extra="ignore", frozen=True)
 
-    host: str = "127.0.0.1"
     port: int = 8004
-    database_url: str | None = None
     smtp_host: str
     smtp_port: int = 587
     smtp_username: str | None = None

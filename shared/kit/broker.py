@@ -1,8 +1,9 @@
 """Kafka: topics made from their declaration, and questions about offsets. Consuming is in `consumer`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -128,6 +129,22 @@ class Broker:
         committed = await self.committed(group, topic)
         ends = await self.end_offsets(topic)
         return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
+
+
+class TopicKeeper:
+    """A loop that creates the topics that a service reads when a broker lost them, so that it can go on."""
+
+    name = "topic keeper"
+
+    def __init__(self, broker: Broker, topics: Sequence[Topic]) -> None:
+        self._broker = broker
+        self._topics = topics
+
+    async def tick(self) -> timedelta:
+        """Look, and create what is missing."""
+        if created := await self._broker.ensure_topics(self._topics):
+            log.warning("topics were gone and are created", topics=created)
+        return timedelta(seconds=10)
 
 
 def _new_topic(topic: Topic, replication: int) -> NewTopic:

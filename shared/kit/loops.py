@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from shared.kit.broker import is_broker_error
 from shared.kit.database import is_conflict, is_transient
 from shared.kit.logging import describe, get_logger
 from shared.kit.metrics import loop_failures
@@ -56,7 +57,7 @@ async def run_loop(loop: Loop) -> None:
             loop_failures.labels(loop.name).inc()
             if (kind := type(error).__name__) != failing:
                 failing = kind
-                known = is_transient(error) or is_conflict(error)
+                known = is_transient(error) or is_conflict(error) or is_broker_error(error)
                 log.warning("loop waits", loop=loop.name, error=describe(error), exc_info=None if known else error)
             await backoff.wait()
             continue

@@ -52,6 +52,19 @@ class CommonSettings(BaseSettings):
         return f"{base.rstrip('/')}/leadline_{service}" + (f"?{query}" if query else "")
 
 
+class ServiceSettings(BaseSettings):
+    """`<SERVICE>_*` that every service has: where it listens, and its database when it is not on the common server."""
+
+    host: str = "127.0.0.1"
+    port: int
+    database_url: str | None = None
+    database_pool_size: int = Field(6, ge=2)
+
+    def database(self, service: str) -> str:
+        """The address of the service's database."""
+        return self.database_url or CommonSettings().service_database_url(service)
+
+
 def require_secret(name: str, value: SecretStr, *, development: bool) -> None:
     """Raise `SecretMissing` when a secret is empty, or made for development while this is not development."""
     text = value.get_secret_value()

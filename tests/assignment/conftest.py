@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.assignment.wiring import MIGRATIONS, build_web
+from shared.kit.assembly import Assembly
 from shared.kit.database import Database
 from shared.kit.migrations import upgrade
 from shared.kit.settings import CommonSettings
@@ -85,7 +86,7 @@ def common(private_key: str) -> CommonSettings:
 @pytest.fixture
 async def client(database: Database, clock: StandingClock, common: CommonSettings) -> AsyncIterator[httpx2.AsyncClient]:
     """The API as another service sees it, with the service token."""
-    app = build_web(common, database, clock, checks={"database": database.ping}, status=None)
+    app = build_web(Assembly("assignment", common, database, clock))
     transport = httpx2.ASGITransport(app=app)
     headers = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
     async with httpx2.AsyncClient(transport=transport, base_url="http://assignment", headers=headers) as client:

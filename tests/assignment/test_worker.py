@@ -1,12 +1,13 @@
 """The worker's parts as they are wired: records in, time in."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 
-from services.assignment.schedules import HandoverSweep, QueueSweep, housekeeping
+from services.assignment.schedules import HandoverSweep, QueueSweep
 from services.assignment.wiring import build_consumer
 from shared.contracts.events import Event, event_type
 from shared.contracts.topics import LEAD_EVENTS, published_by
+from shared.kit.assembly import Assembly, housekeeping
 from shared.kit.database import Database
 from shared.kit.records import Record
 from shared.kit.relay import OutboxSource
@@ -31,7 +32,7 @@ async def test_one_bad_record_does_not_hold_up_the_others(
 ) -> None:
     """Bytes that are no event, and an event that the tables refuse, become dead letters; the rest has its effect."""
     ana = await add(database, "Ana")
-    consumer = build_consumer(common, database, clock)
+    consumer = build_consumer(Assembly("assignment", common, database, clock))
     batch = records([ready(1), ready(2**63), assigned(1, 1, ana), ready(2)])
     batch.insert(1, record("lead.ready.v1", b"\xff{", 10))
     batch.insert(2, record("lead.painted.v9", b"{}", 11))
@@ -50,7 +51,7 @@ async def test_the_topic_may_be_read_again_from_the_start(
 ) -> None:
     """Records delivered again, through the consumer, leave every table as it was."""
     ana = await add(database, "Ana", capacity=2)
-    consumer = build_consumer(common, database, clock)
+    consumer = build_consumer(Assembly("assignment", common, database, clock))
     history = records(
         [ready(1), ready(2), ready(3), assigned(1, 1, ana), refused(2, 1, ana), closed(1, by=ana), deleted(3)]
     )
@@ -93,5 +94,6 @@ async def test_housekeeping_keeps_what_may_be_needed(database: Database) -> None
     await apply(database, ready(1))
     async with database.connection() as connection:
         await connection.execute("UPDATE outbox SET published_at = now() - interval '90 days'")
-    await housekeeping(database, OutboxSource(published_by("assignment"), database.committed)).run(NOON)
+    source = OutboxSource(published_by("assignment"), database.committed)
+    await housekeeping(database, source, UTC).run(NOON)
     assert ["member.changed.v1"] == [row["type"] for row in (await snapshot(database))["outbox"]]

@@ -27,6 +27,7 @@ from services.console.domain import passwords
 from services.console.settings import ConsoleSettings
 from services.console.use_cases.create_admin import create_admin
 from services.console.wiring import MIGRATIONS, build_web
+from shared.kit.assembly import Assembly
 from shared.kit.clock import SystemClock
 from shared.kit.database import Database
 from shared.kit.migrations import upgrade
@@ -245,7 +246,7 @@ async def app(
     redis = Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
     http = build_http()
     own = ConsoleSettings.model_construct(person_token_private_key=SecretStr(PRIVATE), mail_folder=tmp_path / "mail")
-    yield build_web(settings, own, database, redis, http, clock)
+    yield build_web(Assembly("console", settings, database, clock), own, redis, http)
     await http.aclose()
     await redis.aclose()
 

@@ -13,8 +13,8 @@ from services.intake.settings import IntakeSettings
 from services.intake.storage.tables import metadata
 from services.intake.use_cases.receive_delivery import Stamp
 from services.intake.wiring import MIGRATIONS, build_web
+from shared.kit.assembly import Assembly
 from shared.kit.database import Database
-from shared.kit.health import Check
 from shared.kit.migrations import upgrade
 from shared.kit.settings import CommonSettings
 from tests.intake.deliveries import APP_SECRET, MESSENGER_SECRET, SECOND_SECRET, VERIFY_TOKEN
@@ -116,8 +116,7 @@ async def outside(
     database: Database, stamp: Stamp, common_settings: CommonSettings, own_settings: IntakeSettings
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """The service as the world sees it, without a token."""
-    checks: dict[str, Check] = {"database": database.ping}
-    app = build_web(common_settings, own_settings, database, stamp, checks=checks, status=None)
+    app = build_web(Assembly("intake", common_settings, database, stamp.clock), own_settings)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as client:
         yield client

@@ -15,6 +15,7 @@ from shared.contracts.inquiries import InquiryReceived, InquirySettled, decode_i
 from shared.contracts.topics import INQUIRIES, OPS_COMMANDS, SETTLEMENTS
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit import outbox
+from shared.kit.assembly import Assembly
 from shared.kit.broker import Broker, build_producer
 from shared.kit.clock import SystemClock
 from shared.kit.consumer import Consumer
@@ -126,7 +127,8 @@ async def test_every_receipt_is_settled_whatever_happens_to_the_broker(
             return (await summary(database)).new == expected
 
         leads.pass_over = 3
-        workers = [build_worker(common, own, database, stamp)[0], leads.worker(bootstrap_servers)]
+        intake, _ = build_worker(Assembly("intake", common, database, stamp.clock), own)
+        workers = [intake, leads.worker(bootstrap_servers)]
         async with running(*workers):
             await receive(0, 50)
             await eventually(lambda: is_settled(50), within=30)

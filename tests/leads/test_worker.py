@@ -23,6 +23,7 @@ from shared.contracts.topics import (
     Topic,
     dead_letter_topics,
 )
+from shared.kit.assembly import Assembly
 from shared.kit.broker import Broker, build_producer
 from shared.kit.clock import SystemClock
 from shared.kit.database import Database
@@ -64,7 +65,7 @@ async def worker(kafka: str, leads_url: str, database: Database) -> Worker:
         operations_key=secret,
         group_session_timeout_seconds=6.0,
     )
-    worker, _ = build_worker(common, LeadsSettings(), database, SystemClock())
+    worker, _ = build_worker(Assembly("leads", common, database, SystemClock()), LeadsSettings())
     return worker
 
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from services.notifier.wiring import build_web
 from shared.contracts.words import Role
+from shared.kit.assembly import Assembly
 from shared.kit.database import Database
 from shared.kit.security import mint_person_token
 from shared.kit.settings import CommonSettings
@@ -32,7 +33,7 @@ PUBLIC = (
 async def client(database: Database, clock: MovingClock) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the API, without a token."""
     common = CommonSettings.model_construct(person_token_public_key=PUBLIC, service_token=SecretStr(TOKEN))
-    app = build_web(common, database, clock, checks={"database": database.ping}, status=None)
+    app = build_web(Assembly("notifier", common, database, clock))
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://notifier") as client:
         yield client

@@ -1,0 +1,151 @@
+"""What every service's composition root puts together in the same way: consumers, relays, operations, jobs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from shared.contracts.topics import Topic, published_by
+from shared.kit import inbox, schedule
+from shared.kit.broker import Broker, TopicKeeper
+from shared.kit.clock import Clock, SystemClock
+from shared.kit.consumer import Consumer, Decode, GroupSettings, Handle
+from shared.kit.database import Connection, Database
+from shared.kit.health import Check, LagGauge, Status
+from shared.kit.logging import configure_logging
+from shared.kit.loops import Loop
+from shared.kit.operations import Operation, Operations
+from shared.kit.process import Worker
+from shared.kit.relay import OutboxSource, Relay, RelaySource
+from shared.kit.schedule import Job, Scheduler
+from shared.kit.security import Gate
+from shared.kit.settings import CommonSettings, ServiceSettings
+
+Prune = Callable[[Connection], Awaitable[object]]
+"""Deletes what a service need not keep any longer, in the night's transaction."""
+
+# Longer than any topic's retention: after that no broker can bring an event again.
+_KEPT = timedelta(days=60)
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The parts that a service is built from, and the building of what is alike in all services."""
+
+    service: str
+    common: CommonSettings
+    database: Database
+    clock: Clock
+
+    def checks(self, worker: Worker | None) -> dict[str, Check]:
+        """What ready means: an API needs its database only, a worker the broker too."""
+        checks: dict[str, Check] = {"database": self.database.ping}
+        if worker is not None:
+            checks["consumers"] = worker.check
+        return checks
+
+    def gate(self) -> Gate:
+        """The check of bearer tokens."""
+        return Gate(
+            service=self.service,
+            service_token=self.common.service_token.get_secret_value(),
+            public_key=self.common.person_token_public_key,
+        )
+
+    def consumer(
+        self, topic: Topic, decode: Decode[Any], handle: Handle[Any], *, max_records: int = 300
+    ) -> Consumer[Any]:
+        """A consumer of one topic, in this service's group for it."""
+        return Consumer(
+            service=self.service,
+            topic=topic,
+            decode=decode,
+            handle=handle,
+            database=self.database,
+            group=self._group(max_records),
+        )
+
+    def worker(
+        self,
+        consumers: Sequence[Consumer[Any]],
+        *,
+        loops: Sequence[Loop] = (),
+        sources: Sequence[RelaySource] = (),
+        operations: Mapping[str, Operation] | None = None,
+        prunes: Sequence[Prune] = (),
+    ) -> tuple[Worker, Status]:
+        """A worker with these consumers and loops, operators' commands, a relay for the outbox and each further
+        source, and nightly housekeeping; and the status that tells how far it is."""
+        broker = Broker(self.common.kafka_bootstrap_servers)
+        status = Status(service=self.service, database=self.database, broker=broker, consumers=consumers)
+        commands = Operations(
+            service=self.service,
+            database=self.database,
+            clock=self.clock,
+            key=self.common.operations_key.get_secret_value(),
+            status=status,
+            consumers=consumers,
+            operations=operations or {},
+        )
+        # Each topic has one relay, which alone knows what of it the broker has lost.
+        elsewhere = {topic for source in sources for topic in source.topics}
+        topics = [topic for topic in published_by(self.service) if topic not in elsewhere]
+        outbox = OutboxSource(topics, self.database.committed)
+        orders = commands.consumer(self._group(max_records=100))
+        jobs = [housekeeping(self.database, outbox, self.common.time_zone, prunes)]
+        worker = Worker(
+            service=self.service,
+            bootstrap_servers=self.common.kafka_bootstrap_servers,
+            consumers=[*consumers, orders],
+            relays=[self._relay(source) for source in (*sources, outbox)],
+            loops=[
+                *loops,
+                Scheduler(jobs=jobs, database=self.database, clock=self.clock),
+                LagGauge(broker, consumers),
+                TopicKeeper(broker, [consumer.topic for consumer in (*consumers, orders)]),
+            ],
+        )
+        return worker, status
+
+    def _group(self, max_records: int) -> GroupSettings:
+        return GroupSettings(
+            instance=self.common.instance,
+            session_timeout=timedelta(seconds=self.common.group_session_timeout_seconds),
+            max_records=max_records,
+        )
+
+    def _relay(self, source: RelaySource) -> Relay:
+        return Relay(
+            source=source,
+            database=self.database,
+            bootstrap_servers=self.common.kafka_bootstrap_servers,
+            service=self.service,
+        )
+
+
+@asynccontextmanager
+async def assembling(service: str, own: ServiceSettings) -> AsyncIterator[Assembly]:
+    """Begin to build a service from the environment: logs, clock and an open database, closed in the end."""
+    common = CommonSettings()
+    configure_logging(service, log_format=common.log_format, level=common.log_level)
+    database = Database(own.database(service), pool_size=own.database_pool_size)
+    await database.open()
+    try:
+        yield Assembly(service, common, database, SystemClock())
+    finally:
+        await database.close()
+
+
+def housekeeping(database: Database, outbox: OutboxSource, zone: tzinfo, prunes: Sequence[Prune] = ()) -> Job:
+    """The nightly job that deletes what no broker can bring back, and what the service itself need not keep."""
+
+    async def run(_: datetime) -> None:
+        async with database.transaction() as connection:
+            await outbox.prune(connection)
+            await inbox.prune(connection, _KEPT)
+            await schedule.prune(connection, _KEPT)
+            for prune in prunes:
+                await prune(connection)
+
+    return Job(name="housekeeping", cron="20 3 * * *", run=run, zone=zone)
