@@ -96,6 +96,7 @@ def common_settings(private_key: str) -> CommonSettings:
         privacy_key="development-privacy-key",
         operations_key="development-operations-key",
         person_token_public_key=public.decode(),
+        time_zone=ZoneInfo("Europe/Berlin"),
     )
 
 
