@@ -30,7 +30,7 @@ test: install-dev ## run the tests; ARGS="-k numbering" chooses
 
 .PHONY: chaos
 chaos: install-dev ## kill the whole system again and again, and count every message after; ROUNDS=20
-	@LEADLINE_CHAOS_ROUNDS=$(or $(ROUNDS),20) $(VENV)/python -m pytest -m chaos tests/chaos $(ARGS)
+	@LEADLINE_CHAOS_ROUNDS=$(or $(ROUNDS),20) $(VENV)/python -m pytest --quiet tests/chaos $(ARGS)
 
 .PHONY: check
 check: check-format check-lint check-types check-imports check-locks check-migrations check-security ## everything that can be known without running it
