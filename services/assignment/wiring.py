@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from services.assignment import handlers
 from services.assignment.routes import ROUTERS, TRANSLATIONS
@@ -18,7 +18,7 @@ from shared.contracts.leads import decode_lead_event
 from shared.contracts.topics import LEAD_EVENTS
 from shared.kit.assembly import Assembly, assembling
 from shared.kit.consumer import Consumer
-from shared.kit.health import Status, health_router
+from shared.kit.health import Status
 from shared.kit.process import Service, Worker
 from shared.kit.web import build_app
 
@@ -38,15 +38,16 @@ async def wire(*, has_worker: bool = True) -> AsyncIterator[Service]:
     async with assembling(NAME, own) as assembly:
         worker, status = build_worker(assembly, own)
         running = worker if has_worker else None
-        yield Service(NAME, own.host, own.port, build_web(assembly, running, status), running)
+        health = assembly.health(running, status)
+        yield Service(NAME, own.host, own.port, build_web(assembly, health), running, health)
 
 
-def build_web(assembly: Assembly, worker: Worker | None = None, status: Status | None = None) -> FastAPI:
+def build_web(assembly: Assembly, health: APIRouter) -> FastAPI:
     """The HTTP side."""
     app = build_app(
         title="Leadline assignment",
         gate=assembly.gate(),
-        routers=[*ROUTERS, health_router(checks=assembly.checks(worker), status=status)],
+        routers=[*ROUTERS, health],
         translations=TRANSLATIONS,
     )
     app.state.backend = Backend(assembly.database, assembly.clock, assembly.common.time_zone.key)

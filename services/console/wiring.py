@@ -25,7 +25,7 @@ from shared.kit.assembly import Assembly, assembling
 from shared.kit.broker import Broker
 from shared.kit.clock import Clock
 from shared.kit.database import Database
-from shared.kit.health import Status, health_router
+from shared.kit.health import Status
 from shared.kit.process import Service
 from shared.kit.settings import CommonSettings
 from shared.kit.web import build_app
@@ -67,7 +67,7 @@ def build_web(assembly: Assembly, own: ConsoleSettings, redis: Redis, http: http
         routers=[
             login.router,
             pages.router,
-            health_router(checks=assembly.checks(None), status=status),
+            assembly.health(status=status),
         ],
         body_limit=_LARGEST_FORM,
     )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from services.intake import handlers
@@ -29,7 +29,7 @@ from shared.contracts.words import Channel
 from shared.kit.assembly import Assembly, assembling
 from shared.kit.broker import Broker
 from shared.kit.database import Database
-from shared.kit.health import Status, health_router
+from shared.kit.health import Status
 from shared.kit.process import Service, Worker
 from shared.kit.web import build_app
 
@@ -53,7 +53,8 @@ async def wire(*, has_worker: bool = True) -> AsyncIterator[Service]:
     async with assembling(NAME, own) as assembly:
         worker, status = build_worker(assembly, own)
         running = worker if has_worker else None
-        yield Service(NAME, own.host, own.port, build_web(assembly, own, running, status), running)
+        health = assembly.health(running, status)
+        yield Service(NAME, own.host, own.port, build_web(assembly, own, health), running, health)
 
 
 def build_stamp(assembly: Assembly) -> Stamp:
@@ -62,14 +63,12 @@ def build_stamp(assembly: Assembly) -> Stamp:
     return Stamp(assembly.clock, common.time_zone, common.privacy_key.get_secret_value())
 
 
-def build_web(
-    assembly: Assembly, own: IntakeSettings, worker: Worker | None = None, status: Status | None = None
-) -> FastAPI:
+def build_web(assembly: Assembly, own: IntakeSettings, health: APIRouter) -> FastAPI:
     """The HTTP side: the public edge in front, REST behind it."""
     app = build_app(
         title="Leadline intake",
         gate=assembly.gate(),
-        routers=[*ROUTERS, health_router(checks=assembly.checks(worker), status=status)],
+        routers=[*ROUTERS, health],
         edge=build_edge(own, assembly.database, build_stamp(assembly)),
         translations=TRANSLATIONS,
         body_limit=LIMIT,

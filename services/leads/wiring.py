@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from services.leads.clients.assignment import Assignment, AssignmentOverHttp, connect
 from services.leads.domain.hand_over import HandOverPolicy
@@ -20,7 +20,7 @@ from shared.contracts.assignment import decode_assignment_event, decode_member
 from shared.contracts.inquiries import decode_inquiry
 from shared.contracts.topics import ASSIGNMENT_EVENTS, INQUIRIES, TEAM_MEMBERS
 from shared.kit.assembly import Assembly, assembling
-from shared.kit.health import Status, health_router
+from shared.kit.health import Status
 from shared.kit.process import Service, Worker
 from shared.kit.web import build_app
 
@@ -44,8 +44,9 @@ async def wire(*, has_worker: bool = True) -> AsyncIterator[Service]:
         try:
             worker, status = build_worker(assembly, own)
             running = worker if has_worker else None
-            app = build_web(assembly, own, AssignmentOverHttp(http), running, status)
-            yield Service(NAME, own.host, own.port, app, running)
+            health = assembly.health(running, status)
+            app = build_web(assembly, own, AssignmentOverHttp(http), health)
+            yield Service(NAME, own.host, own.port, app, running, health)
         finally:
             await http.aclose()
 
@@ -54,14 +55,13 @@ def build_web(
     assembly: Assembly,
     own: LeadsSettings,
     assignment: Assignment,
-    worker: Worker | None = None,
-    status: Status | None = None,
+    health: APIRouter,
 ) -> FastAPI:
     """The HTTP side."""
     app = build_app(
         title="Leadline leads",
         gate=assembly.gate(),
-        routers=[*ROUTERS, health_router(checks=assembly.checks(worker), status=status)],
+        routers=[*ROUTERS, health],
         translations=TRANSLATIONS,
     )
     app.state.backend = Backend(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from services.notifier import routes
 from services.notifier.clients.leads import LeadsClient, build_http
@@ -20,7 +20,7 @@ from shared.contracts.topics import LEAD_EVENTS, TEAM_MEMBERS
 from shared.kit.assembly import Assembly, assembling
 from shared.kit.clock import Clock
 from shared.kit.database import Database
-from shared.kit.health import Status, health_router
+from shared.kit.health import Status
 from shared.kit.process import Service, Worker
 from shared.kit.signals import Signal
 from shared.kit.web import build_app
@@ -44,17 +44,18 @@ async def wire(*, has_worker: bool = True) -> AsyncIterator[Service]:
             sender = build_sender(own, assembly.database, LeadsClient(http), assembly.clock)
             worker, status = build_worker(assembly, sender)
             running = worker if has_worker else None
-            yield Service(NAME, own.host, own.port, build_web(assembly, running, status), running)
+            health = assembly.health(running, status)
+            yield Service(NAME, own.host, own.port, build_web(assembly, health), running, health)
         finally:
             await http.aclose()
 
 
-def build_web(assembly: Assembly, worker: Worker | None = None, status: Status | None = None) -> FastAPI:
+def build_web(assembly: Assembly, health: APIRouter) -> FastAPI:
     """The HTTP side."""
     app = build_app(
         title="Leadline notifier",
         gate=assembly.gate(),
-        routers=[routes.router, health_router(checks=assembly.checks(worker), status=status)],
+        routers=[routes.router, health],
         translations=routes.REFUSALS,
     )
     app.state.database = assembly.database

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from fastapi import APIRouter
+
 from shared.contracts.topics import Topic, published_by
 from shared.kit import inbox, schedule
 from shared.kit.broker import Broker, TopicKeeper
 from shared.kit.clock import Clock, SystemClock
 from shared.kit.consumer import Consumer, Decode, GroupSettings, Handle
 from shared.kit.database import Connection, Database
-from shared.kit.health import Check, LagGauge, Status
+from shared.kit.health import Check, LagGauge, Status, health_router
 from shared.kit.logging import configure_logging
 from shared.kit.loops import Loop
 from shared.kit.operations import Operation, Operations
@@ -38,12 +40,12 @@ class Assembly:
     database: Database
     clock: Clock
 
-    def checks(self, worker: Worker | None) -> dict[str, Check]:
-        """What ready means: an API needs its database only, a worker the broker too."""
+    def health(self, worker: Worker | None = None, status: Status | None = None) -> APIRouter:
+        """The health pages. Ready means: an API has its database, a worker the broker too."""
         checks: dict[str, Check] = {"database": self.database.ping}
         if worker is not None:
             checks["consumers"] = worker.check
-        return checks
+        return health_router(checks=checks, status=status)
 
     def gate(self) -> Gate:
         """The check of bearer tokens."""

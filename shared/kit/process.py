@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from faststream.kafka import KafkaBroker
 from pydantic import ValidationError
 
@@ -88,6 +88,7 @@ class Service:
     port: int
     app: FastAPI
     worker: Worker | None = None
+    health: APIRouter | None = None
 
 
 Wire = Callable[[], AbstractAsyncContextManager[Service]]
@@ -101,10 +102,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(service: Service) -> None:
-    """Serve a service's app until cancelled; requests in flight get 3 s to end."""
+async def serve(service: Service, app: FastAPI) -> None:
+    """Serve an app at a service's address until cancelled; requests in flight get 3 s to end."""
     config = uvicorn.Config(
-        service.app,
+        app,
         host=service.host,
         port=service.port,
         log_config=None,
@@ -125,7 +126,7 @@ async def serve(service: Service) -> None:
 def run(wire: Wire, *, api: bool = True, worker: bool = True) -> None:
     """Run a service until SIGTERM or SIGINT; exits with 2 and a sentence when its settings are not usable.
 
-    A worker that runs apart serves its app's health pages on the service's port as well, so give it another one.
+    A worker that runs apart serves its health pages on the service's port, so give it another one than the API's.
     """
     try:
         uvloop.run(_run(wire, api=api, worker=worker))
@@ -136,14 +137,20 @@ def run(wire: Wire, *, api: bool = True, worker: bool = True) -> None:
         raise SystemExit(2) from None
 
 
+def _health_app(service: Service) -> FastAPI:
+    app = FastAPI(title=service.name, docs_url=None, redoc_url=None, openapi_url=None)
+    if service.health is not None:
+        app.include_router(service.health)
+    return app
+
+
 async def _run(wire: Wire, *, api: bool, worker: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with wire() as service:
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
-        if api:
-            tasks.append(asyncio.create_task(serve(service)))
+        tasks.append(asyncio.create_task(serve(service, service.app if api else _health_app(service))))
         if worker and service.worker is not None:
             tasks.append(asyncio.create_task(service.worker.run()))
         log.info("started", service=service.name, port=service.port, api=api, worker=worker)

@@ -86,7 +86,8 @@ def common(private_key: str) -> CommonSettings:
 @pytest.fixture
 async def client(database: Database, clock: StandingClock, common: CommonSettings) -> AsyncIterator[httpx2.AsyncClient]:
     """The API as another service sees it, with the service token."""
-    app = build_web(Assembly("assignment", common, database, clock))
+    assembly = Assembly("assignment", common, database, clock)
+    app = build_web(assembly, assembly.health())
     transport = httpx2.ASGITransport(app=app)
     headers = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
     async with httpx2.AsyncClient(transport=transport, base_url="http://assignment", headers=headers) as client:

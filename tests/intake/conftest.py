@@ -117,7 +117,8 @@ async def outside(
     database: Database, stamp: Stamp, common_settings: CommonSettings, own_settings: IntakeSettings
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """The service as the world sees it, without a token."""
-    app = build_web(Assembly("intake", common_settings, database, stamp.clock), own_settings)
+    assembly = Assembly("intake", common_settings, database, stamp.clock)
+    app = build_web(assembly, own_settings, assembly.health())
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as client:
         yield client

@@ -33,7 +33,8 @@ PUBLIC = (
 async def client(database: Database, clock: MovingClock) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the API, without a token."""
     common = CommonSettings.model_construct(person_token_public_key=PUBLIC, service_token=SecretStr(TOKEN))
-    app = build_web(Assembly("notifier", common, database, clock))
+    assembly = Assembly("notifier", common, database, clock)
+    app = build_web(assembly, assembly.health())
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://notifier") as client:
         yield client
