@@ -44,7 +44,7 @@ def _add_ops(ops: argparse.ArgumentParser) -> None:
             one.add_argument("--id", type=int, help="only this one")
     receipts = actions.add_parser("receipts", help="what arrived").add_subparsers(dest="verb", required=True)
     replay = receipts.add_parser("replay", help="read receipts again, after a fix in an adapter")
-    replay.add_argument("--receipt", help="one receipt's id")
+    replay.add_argument("--id", help="only this receipt")
     replay.add_argument("--state", choices=("quarantined", "ignored"), default="quarantined")
     replay.add_argument("--reason", help="only those with this reason")
     replay.add_argument("--limit", type=int, default=1000)
@@ -55,8 +55,10 @@ def _add_ops(ops: argparse.ArgumentParser) -> None:
 
 def to_command(arguments: argparse.Namespace) -> Command:
     """The message that an `ops` line stands for."""
-    given = {name: getattr(arguments, name, None) for name in ("consumer", "limit", "id", "receipt", "state", "reason")}
+    given = {name: getattr(arguments, name, None) for name in ("consumer", "limit", "id", "state", "reason")}
     values = {name: value for name, value in given.items() if value is not None}
+    if "id" in values:
+        values = {"id": values["id"]}
     if arguments.action == "resume":
         return Command(arguments.service, "consumers.resume", values)
     if arguments.action == "receipts":
