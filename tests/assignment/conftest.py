@@ -1,12 +1,9 @@
 """A migrated database per test, a clock that stands still, and the service's app."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
 
 import httpx2
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.assignment.wiring import MIGRATIONS, build_web
 from shared.kit.assembly import Assembly
@@ -14,30 +11,17 @@ from shared.kit.database import Database
 from shared.kit.migrations import upgrade
 from shared.kit.settings import CommonSettings
 from tests.assignment.makers import NOON
+from tests.support.clock import MovingClock
 from tests.support.databases import Databases
+from tests.support.keys import PUBLIC_KEY
 
 SERVICE_TOKEN = "development-service-token"
 
 
-class StandingClock:
-    """A clock that moves only when a test moves it."""
-
-    def __init__(self) -> None:
-        self.at = NOON
-
-    def now(self) -> datetime:
-        """The instant the test is at."""
-        return self.at
-
-    def advance(self, by: timedelta) -> None:
-        """Let time pass."""
-        self.at += by
-
-
 @pytest.fixture
-def clock() -> StandingClock:
+def clock() -> MovingClock:
     """Monday noon in UTC."""
-    return StandingClock()
+    return MovingClock(NOON)
 
 
 async def _migrate(url: str) -> None:
@@ -55,23 +39,9 @@ async def database(databases: Databases) -> AsyncIterator[Database]:
     await databases.drop(url)
 
 
-@pytest.fixture(scope="session")
-def private_key() -> str:
-    """The console's key, which signs people's tokens."""
-    return (
-        Ed25519PrivateKey.generate()
-        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        .decode()
-    )
-
-
 @pytest.fixture
-def common(private_key: str) -> CommonSettings:
+def common() -> CommonSettings:
     """Settings whose servers are given otherwise, with the public half of the console's key."""
-    loaded = serialization.load_pem_private_key(private_key.encode(), None)
-    public = loaded.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
     return CommonSettings(
         database_url="postgresql://unused",
         kafka_bootstrap_servers="unused",
@@ -79,12 +49,12 @@ def common(private_key: str) -> CommonSettings:
         service_token=SERVICE_TOKEN,
         privacy_key="development-privacy-key",
         operations_key="development-operations-key",
-        person_token_public_key=public.decode(),
+        person_token_public_key=PUBLIC_KEY,
     )
 
 
 @pytest.fixture
-async def client(database: Database, clock: StandingClock, common: CommonSettings) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(database: Database, clock: MovingClock, common: CommonSettings) -> AsyncIterator[httpx2.AsyncClient]:
     """The API as another service sees it, with the service token."""
     assembly = Assembly("assignment", common, database, clock)
     app = build_web(assembly, assembly.health())

@@ -11,8 +11,9 @@ from shared.contracts.words import Role
 from shared.kit.database import Database
 from shared.kit.security import mint_person_token
 from tests.assignment.books import apply
-from tests.assignment.conftest import StandingClock
 from tests.assignment.makers import NOON, assigned, closed, ready
+from tests.support.clock import MovingClock
+from tests.support.keys import PRIVATE_KEY
 
 ANA: dict[str, Any] = {
     "name": "Ana",
@@ -190,17 +191,15 @@ async def test_odd_questions_are_refused(client: httpx2.AsyncClient, params: dic
         ("POST", "/rest/assignments", Role.SUPERVISOR),
     ],
 )
-async def test_every_door_asks_who_is_there(
-    client: httpx2.AsyncClient, private_key: str, method: str, path: str, needs: Role
-) -> None:
+async def test_every_door_asks_who_is_there(client: httpx2.AsyncClient, method: str, path: str, needs: Role) -> None:
     """No token, a wrong one, or one for another service is 401; a role below the needed one is 403."""
-    other = mint_person_token(private_key, member_id=1, role=Role.ADMIN, audience="leads")
+    other = mint_person_token(PRIVATE_KEY, member_id=1, role=Role.ADMIN, audience="leads")
     for header in ("", "Bearer nonsense", f"Basic {other}", f"Bearer {other}"):
         answer = await client.request(method, path, headers={"Authorization": header}, json={})
         assert (401, "application/problem+json") == (answer.status_code, answer.headers["content-type"])
     ranks = list(Role)
     for role in ranks:
-        token = mint_person_token(private_key, member_id=1, role=role, audience="assignment")
+        token = mint_person_token(PRIVATE_KEY, member_id=1, role=role, audience="assignment")
         answer = await client.request(method, path, headers={"Authorization": f"Bearer {token}"}, json={})
         assert (answer.status_code == 403) == (ranks.index(role) < ranks.index(needs)), role
     assert 0 == (await client.get("/rest/team")).json()["total"]
@@ -242,12 +241,12 @@ async def test_decisions_explain_themselves(client: httpx2.AsyncClient, database
     assert second["next_cursor"] is None
 
 
-async def test_a_person_decides(client: httpx2.AsyncClient, database: Database, private_key: str) -> None:
+async def test_a_person_decides(client: httpx2.AsyncClient, database: Database) -> None:
     """A decision by hand has a number, says who and why, and asking again for the same changes nothing."""
     ana, ben = await add(client), await add(client, "Ben")
     await apply(database, ready(1), assigned(1, 1, ana))
     boss = await add(client, "Dora", role="supervisor")
-    token = mint_person_token(private_key, member_id=boss, role=Role.SUPERVISOR, audience="assignment")
+    token = mint_person_token(PRIVATE_KEY, member_id=boss, role=Role.SUPERVISOR, audience="assignment")
     headers = {"Authorization": f"Bearer {token}"}
     wish = {"lead_id": 1, "member_id": ben, "reason": "speaks Turkish"}
     answer = await client.post("/rest/assignments", json=wish, headers=headers)
@@ -321,7 +320,7 @@ async def test_more_capacity_empties_the_queue(client: httpx2.AsyncClient, datab
 
 
 async def test_being_on_shift_is_of_this_moment(
-    client: httpx2.AsyncClient, database: Database, clock: StandingClock
+    client: httpx2.AsyncClient, database: Database, clock: MovingClock
 ) -> None:
     """Whether somebody works, and what waits for them, follows the clock and not the last change."""
     hours = [{"weekday": 0, "starts_at": "14:00", "ends_at": "18:00"}]

@@ -13,8 +13,8 @@ from shared.kit.records import Record
 from shared.kit.relay import OutboxSource
 from shared.kit.settings import CommonSettings
 from tests.assignment.books import add, apply, check_books, published, snapshot
-from tests.assignment.conftest import StandingClock
 from tests.assignment.makers import NOON, assigned, closed, deleted, ready, refused, shift
+from tests.support.clock import MovingClock
 
 
 def records(events: Sequence[Event]) -> list[Record]:
@@ -28,7 +28,7 @@ def record(kind: str, body: bytes, offset: int) -> Record:
 
 
 async def test_one_bad_record_does_not_hold_up_the_others(
-    database: Database, clock: StandingClock, common: CommonSettings
+    database: Database, clock: MovingClock, common: CommonSettings
 ) -> None:
     """Bytes that are no event, and an event that the tables refuse, become dead letters; the rest has its effect."""
     ana = await add(database, "Ana")
@@ -47,7 +47,7 @@ async def test_one_bad_record_does_not_hold_up_the_others(
 
 
 async def test_the_topic_may_be_read_again_from_the_start(
-    database: Database, clock: StandingClock, common: CommonSettings
+    database: Database, clock: MovingClock, common: CommonSettings
 ) -> None:
     """Records delivered again, through the consumer, leave every table as it was."""
     ana = await add(database, "Ana", capacity=2)
@@ -62,7 +62,7 @@ async def test_the_topic_may_be_read_again_from_the_start(
     assert before == await snapshot(database)
 
 
-async def test_the_queue_sweep_rests_when_nothing_can_be_given_out(database: Database, clock: StandingClock) -> None:
+async def test_the_queue_sweep_rests_when_nothing_can_be_given_out(database: Database, clock: MovingClock) -> None:
     """A tick gives out what waits and is called again at once; with nothing to give it sleeps."""
     hours = [shift(0, "13:00", "17:00").model_dump(mode="json")]
     await add(database, "Ana", working_hours=hours, capacity=1)
@@ -75,7 +75,7 @@ async def test_the_queue_sweep_rests_when_nothing_can_be_given_out(database: Dat
     assert ["decided", "queued"] == [row["stage"] for row in (await snapshot(database))["leads"]]
 
 
-async def test_the_hand_over_sweep_repeats_what_has_no_answer(database: Database, clock: StandingClock) -> None:
+async def test_the_hand_over_sweep_repeats_what_has_no_answer(database: Database, clock: MovingClock) -> None:
     """A tick publishes silent decisions again, each only when its time has come."""
     await add(database, "Ana")
     await apply(database, ready(1))

@@ -13,8 +13,6 @@ import httpx2
 import jwt
 import orjson
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
@@ -32,35 +30,14 @@ from shared.kit.clock import SystemClock
 from shared.kit.database import Database
 from shared.kit.migrations import upgrade
 from shared.kit.settings import CommonSettings
+from tests.support.clock import MovingClock
 from tests.support.databases import Databases
+from tests.support.keys import PRIVATE_KEY, PUBLIC_KEY
 
 EMAIL = "admin@shop.example"
 PASSWORD = "correct horse battery staple"
 SERVICE_TOKEN = "a-service-token-for-tests-of-console"
 NOW = datetime.now(UTC)
-
-KEY = Ed25519PrivateKey.generate()
-PRIVATE = KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-).decode()
-PUBLIC = (
-    KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
-)
-
-
-@dataclass
-class MovingClock:
-    """A clock that a test moves."""
-
-    time: datetime = field(default_factory=lambda: SystemClock().now())
-
-    def now(self) -> datetime:
-        """The instant that the test chose."""
-        return self.time
-
-    def move(self, by: timedelta) -> None:
-        """Let time pass."""
-        self.time += by
 
 
 def lead(lead_id: int, **fields: Any) -> dict[str, Any]:
@@ -119,7 +96,7 @@ class FakeServices:
         if not path.startswith("health/"):
             token = request.headers["Authorization"].removeprefix("Bearer ")
             if token != SERVICE_TOKEN:
-                self.claims.append(jwt.decode(token, PUBLIC, algorithms=["EdDSA"], audience=service))
+                self.claims.append(jwt.decode(token, PUBLIC_KEY, algorithms=["EdDSA"], audience=service))
         status = self.statuses.get(place, 200 if place in self.answers else 404)
         return Response(orjson.dumps(self.answers.get(place, {})), status, content_type="application/json")
 
@@ -192,7 +169,7 @@ async def database(databases: Databases) -> AsyncIterator[Database]:
 @pytest.fixture
 def clock() -> MovingClock:
     """A clock to move."""
-    return MovingClock()
+    return MovingClock(SystemClock().now())
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -245,7 +222,9 @@ async def app(
     """The console."""
     redis = Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1)
     http = build_http()
-    own = ConsoleSettings.model_construct(person_token_private_key=SecretStr(PRIVATE), mail_folder=tmp_path / "mail")
+    own = ConsoleSettings.model_construct(
+        person_token_private_key=SecretStr(PRIVATE_KEY), mail_folder=tmp_path / "mail"
+    )
     yield build_web(Assembly("console", settings, database, clock), own, redis, http)
     await http.aclose()
     await redis.aclose()

@@ -14,7 +14,8 @@ from services.console.domain.sessions import IDLE, LIFETIME
 from services.console.routes.login import own_path
 from services.console.use_cases.create_admin import create_admin
 from shared.kit.database import Database
-from tests.console.conftest import EMAIL, PASSWORD, FakeServices, MovingClock, form_fields, member, sign_in
+from tests.console.conftest import EMAIL, PASSWORD, FakeServices, form_fields, member, sign_in
+from tests.support.clock import MovingClock
 
 
 async def test_sign_in_and_out(browser: httpx2.AsyncClient) -> None:
@@ -120,14 +121,14 @@ async def test_without_redis_nobody_signs_in(app: FastAPI, browser: httpx2.Async
 async def test_sessions_end(browser: httpx2.AsyncClient, clock: MovingClock) -> None:
     """A session ends when it was idle too long, and after its lifetime however much it was used."""
     await sign_in(browser)
-    clock.move(IDLE + timedelta(seconds=1))
+    clock.advance(IDLE + timedelta(seconds=1))
     assert 303 == (await browser.get("/")).status_code
     await sign_in(browser)
     began = clock.now()
     while clock.now() - began < LIFETIME - timedelta(hours=1):
         assert 200 == (await browser.get("/")).status_code
-        clock.move(timedelta(hours=1))
-    clock.move(timedelta(hours=1, seconds=1))
+        clock.advance(timedelta(hours=1))
+    clock.advance(timedelta(hours=1, seconds=1))
     assert 303 == (await browser.get("/")).status_code
 
 

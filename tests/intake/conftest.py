@@ -1,13 +1,11 @@
 """A migrated database per test, a clock that stands still, and the service's app."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.intake.settings import IntakeSettings
 from services.intake.storage.tables import metadata
@@ -18,34 +16,21 @@ from shared.kit.database import Database
 from shared.kit.migrations import upgrade
 from shared.kit.settings import CommonSettings
 from tests.intake.deliveries import APP_SECRET, MESSENGER_SECRET, SECOND_SECRET, VERIFY_TOKEN
+from tests.support.clock import MovingClock
 from tests.support.databases import Databases
+from tests.support.keys import PUBLIC_KEY
 
 SERVICE_TOKEN = "development-service-token"
 
 
-class StandingClock:
-    """A clock that moves only when a test moves it."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        """The instant the test is at."""
-        return self.at
-
-    def advance(self, by: timedelta) -> None:
-        """Let time pass."""
-        self.at += by
-
-
 @pytest.fixture
-def clock() -> StandingClock:
+def clock() -> MovingClock:
     """Half past eleven at night in UTC, when it is the next day in Berlin."""
-    return StandingClock()
+    return MovingClock(datetime(2026, 11, 20, 23, 30, tzinfo=UTC))
 
 
 @pytest.fixture
-def stamp(clock: StandingClock) -> Stamp:
+def stamp(clock: MovingClock) -> Stamp:
     """What makes receipts of items, for a business in Berlin."""
     return Stamp(clock, ZoneInfo("Europe/Berlin"), "development-privacy-key")
 
@@ -71,23 +56,9 @@ async def database(intake_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest.fixture(scope="session")
-def private_key() -> str:
-    """The console's key, which signs people's tokens."""
-    return (
-        Ed25519PrivateKey.generate()
-        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        .decode()
-    )
-
-
 @pytest.fixture
-def common_settings(private_key: str) -> CommonSettings:
+def common_settings() -> CommonSettings:
     """The settings that all services share, with development secrets."""
-    loaded = serialization.load_pem_private_key(private_key.encode(), None)
-    public = loaded.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
     return CommonSettings(
         database_url="postgresql://unused",
         kafka_bootstrap_servers="unused",
@@ -95,7 +66,7 @@ def common_settings(private_key: str) -> CommonSettings:
         service_token=SERVICE_TOKEN,
         privacy_key="development-privacy-key",
         operations_key="development-operations-key",
-        person_token_public_key=public.decode(),
+        person_token_public_key=PUBLIC_KEY,
         time_zone=ZoneInfo("Europe/Berlin"),
     )
 

@@ -13,7 +13,7 @@ from services.intake.domain.outcomes import Inquiry
 from services.intake.storage.receipts import list_waiting
 from shared.contracts.words import Evidence, IdentityKind
 from shared.kit.database import Database
-from tests.intake.conftest import StandingClock
+from tests.support.clock import MovingClock
 
 FIELDS = {"name": "Noor van Dijk", "email": "Noor@Example.com", "phone": "55 1234 5678", "message": "Two kayaks?"}
 
@@ -249,7 +249,7 @@ async def test_an_empty_form_is_ignored(outside: httpx2.AsyncClient, database: D
 
 
 async def test_the_same_post_within_ten_minutes_is_one(
-    outside: httpx2.AsyncClient, database: Database, form: Any, clock: StandingClock
+    outside: httpx2.AsyncClient, database: Database, form: Any, clock: MovingClock
 ) -> None:
     """A double click, also at once and in another encoding, answers the same uuid; later it is a new post."""
     answers = await asyncio.gather(*(outside.post("/forms/summer", json=FIELDS) for _ in range(10)))
@@ -266,7 +266,7 @@ async def test_the_same_post_within_ten_minutes_is_one(
 
 
 async def test_an_idempotency_key_is_kept_for_ever(
-    outside: httpx2.AsyncClient, database: Database, form: Any, clock: StandingClock
+    outside: httpx2.AsyncClient, database: Database, form: Any, clock: MovingClock
 ) -> None:
     """The same key with the same body has one effect a year later too; with another body it is refused."""
     key = {"Idempotency-Key": "post-1"}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -25,8 +25,8 @@ from shared.kit.database import Database
 from shared.kit.identifiers import new_id
 from shared.kit.operations import OperationRefused
 from shared.kit.relay import Outgoing, Published
-from tests.intake.conftest import StandingClock
 from tests.intake.deliveries import change, dumped, message, whatsapp, whatsapp_messages
+from tests.support.clock import MovingClock
 
 NEW, REPEAT, REJECTED = SettlementOutcome.NEW, SettlementOutcome.REPEAT, SettlementOutcome.REJECTED
 
@@ -65,7 +65,7 @@ def settlement(receipt_id: UUID, outcome: SettlementOutcome = NEW, **parts: Any)
     """leads' answer."""
     return InquirySettled(
         event_id=new_id(),
-        occurred_at=StandingClock().now(),
+        occurred_at=datetime(2026, 11, 20, 23, 31, tzinfo=UTC),
         correlation_id=receipt_id,
         receipt_id=receipt_id,
         outcome=outcome,
@@ -333,7 +333,7 @@ async def test_a_rejected_receipt_can_settle_after_a_replay(database: Database, 
 
 
 async def test_a_delivery_that_can_be_split_at_last_becomes_its_items(
-    database: Database, stamp: Stamp, clock: StandingClock
+    database: Database, stamp: Stamp, clock: MovingClock
 ) -> None:
     """A whole delivery that was quarantined is split on replay; its items have the time at which it came."""
     raw = dumped(whatsapp_messages(message("wamid.1"), message("wamid.2")))

@@ -12,8 +12,9 @@ from services.intake.storage import receipts
 from shared.contracts.words import Role
 from shared.kit.database import Database
 from shared.kit.security import mint_person_token
-from tests.intake.conftest import StandingClock
 from tests.intake.deliveries import dumped, message, sign, whatsapp_messages
+from tests.support.clock import MovingClock
+from tests.support.keys import PRIVATE_KEY
 
 ZERO = {"received": 0, "new": 0, "repeat": 0, "update": 0, "ignored": 0, "quarantined": 0, "in_flight": 0}
 SUMMER: dict[str, Any] = {"form_key": "summer", "name": "Summer trips", "default_region": "MX", "allowed_origins": []}
@@ -59,7 +60,7 @@ async def test_receipts_are_listed_latest_first_in_pages(inside: httpx2.AsyncCli
     assert 5 == len(set(seen))
 
 
-async def test_receipts_are_filtered(inside: httpx2.AsyncClient, database: Database, clock: StandingClock) -> None:
+async def test_receipts_are_filtered(inside: httpx2.AsyncClient, database: Database, clock: MovingClock) -> None:
     """State, reason, channel and dates narrow the list."""
     await deliver(inside, message("wamid.1"), message("wamid.2"))
     earlier, later = clock.at, clock.at + timedelta(hours=1)
@@ -217,11 +218,11 @@ DOORS = [
 @pytest.mark.parametrize(("method", "path", "needed"), DOORS)
 @pytest.mark.parametrize("role", list(Role))
 async def test_every_door_asks_for_its_role(
-    outside: httpx2.AsyncClient, private_key: str, method: str, path: str, needed: Role, role: Role
+    outside: httpx2.AsyncClient, method: str, path: str, needed: Role, role: Role
 ) -> None:
     """Without a token 401, below the role 403, and with it the door opens."""
     assert 401 == (await outside.request(method, path)).status_code
-    token = mint_person_token(private_key, member_id=7, role=role, audience="intake")
+    token = mint_person_token(PRIVATE_KEY, member_id=7, role=role, audience="intake")
     answer = await outside.request(method, path, headers={"Authorization": f"Bearer {token}"})
     allowed = list(Role).index(role) >= list(Role).index(needed)
     assert allowed == (answer.status_code not in (401, 403))

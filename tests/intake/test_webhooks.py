@@ -18,7 +18,6 @@ from services.intake.storage.receipts import add_receipts
 from services.intake.use_cases.receive_delivery import Stamp
 from shared.contracts.words import Channel
 from shared.kit.database import Database
-from tests.intake.conftest import StandingClock
 from tests.intake.deliveries import (
     APP_SECRET,
     LINE,
@@ -35,6 +34,7 @@ from tests.intake.deliveries import (
     whatsapp,
     whatsapp_messages,
 )
+from tests.support.clock import MovingClock
 
 WHATSAPP, MESSENGER = "/webhooks/whatsapp", "/webhooks/messenger"
 
@@ -165,7 +165,7 @@ async def test_a_batch_keeps_everything(outside: httpx2.AsyncClient, database: D
 
 
 async def test_a_delivery_repeated_has_one_effect(
-    outside: httpx2.AsyncClient, database: Database, clock: StandingClock
+    outside: httpx2.AsyncClient, database: Database, clock: MovingClock
 ) -> None:
     """Three times in a row, twenty times at once, in another batch and a year later: one receipt, always 200."""
     delivery = whatsapp_messages(message("wamid.same"))

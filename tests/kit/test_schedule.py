@@ -8,17 +8,7 @@ import pytest
 
 from shared.kit.database import Database
 from shared.kit.schedule import Job, Scheduler
-
-
-class ManualClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self, now: datetime) -> None:
-        self.instant = now
-
-    def now(self) -> datetime:
-        """The instant that was set last."""
-        return self.instant
+from tests.support.clock import MovingClock
 
 
 async def nothing(_: datetime) -> None:
@@ -44,7 +34,7 @@ def test_latest_slot(zone: str, cron: str, now: str, expected: str) -> None:
 
 async def test_two_schedulers_run_a_slot_once(database: Database) -> None:
     """Two processes that look at the same moment run a job once per slot."""
-    clock = ManualClock(datetime(2026, 5, 4, 9, 0, 10, tzinfo=UTC))
+    clock = MovingClock(datetime(2026, 5, 4, 9, 0, 10, tzinfo=UTC))
     ran: list[datetime] = []
 
     async def job(slot: datetime) -> None:
@@ -60,7 +50,7 @@ async def test_two_schedulers_run_a_slot_once(database: Database) -> None:
 
 async def test_missed_slots_are_caught_up_once(database: Database) -> None:
     """After a night without a scheduler the latest slot runs, not every one that was missed."""
-    clock = ManualClock(datetime(2026, 5, 4, 9, 0, 10, tzinfo=UTC))
+    clock = MovingClock(datetime(2026, 5, 4, 9, 0, 10, tzinfo=UTC))
     ran: list[int] = []
 
     async def job(slot: datetime) -> None:
@@ -68,7 +58,7 @@ async def test_missed_slots_are_caught_up_once(database: Database) -> None:
 
     scheduler = Scheduler(jobs=[Job("hourly", "0 * * * *", job)], database=database, clock=clock)
     await scheduler.tick()
-    clock.instant += timedelta(hours=8)
+    clock.at += timedelta(hours=8)
     await scheduler.tick()
     await scheduler.tick()
     assert [9, 17] == ran
@@ -76,7 +66,7 @@ async def test_missed_slots_are_caught_up_once(database: Database) -> None:
 
 async def test_a_slot_of_a_dead_process_runs_again(database: Database) -> None:
     """A job whose process died within its lease is run by another one when the lease is over."""
-    clock = ManualClock(datetime(2026, 5, 4, 9, 0, 10, tzinfo=UTC))
+    clock = MovingClock(datetime(2026, 5, 4, 9, 0, 10, tzinfo=UTC))
     ran: list[str] = []
 
     async def dies(_: datetime) -> None:
@@ -91,7 +81,7 @@ async def test_a_slot_of_a_dead_process_runs_again(database: Database) -> None:
     successor = Scheduler(jobs=[Job("nightly", "0 9 * * *", works)], database=database, clock=clock)
     await successor.tick()
     assert ["died"] == ran
-    clock.instant += timedelta(minutes=6)
+    clock.at += timedelta(minutes=6)
     await successor.tick()
     await successor.tick()
     assert ["died", "worked"] == ran
@@ -99,7 +89,7 @@ async def test_a_slot_of_a_dead_process_runs_again(database: Database) -> None:
 
 async def test_a_failing_job_is_tried_again(database: Database) -> None:
     """A job that raises keeps its error and is run again, up to five times."""
-    clock = ManualClock(datetime(2026, 5, 4, 9, 0, 10, tzinfo=UTC))
+    clock = MovingClock(datetime(2026, 5, 4, 9, 0, 10, tzinfo=UTC))
     tries: list[int] = []
 
     async def fails(_: datetime) -> None:
@@ -108,7 +98,7 @@ async def test_a_failing_job_is_tried_again(database: Database) -> None:
 
     scheduler = Scheduler(jobs=[Job("broken", "0 9 * * *", fails)], database=database, clock=clock)
     for _ in range(8):
-        clock.instant += timedelta(minutes=1)
+        clock.at += timedelta(minutes=1)
         await scheduler.tick()
     assert 5 == len(tries)
     async with database.connection() as connection:

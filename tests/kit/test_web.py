@@ -7,18 +7,14 @@ from typing import Annotated, Any
 import httpx2
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from shared.contracts.words import Role
 from shared.kit.security import Caller, Gate, mint_person_token, require
 from shared.kit.web import QueryText, WriteModel, build_app
+from tests.support.keys import PRIVATE_KEY, PUBLIC_KEY
 
-KEY = Ed25519PrivateKey.generate()
-PRIVATE = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 SERVICE_TOKEN = "a service token for tests"
 
 router = APIRouter()
@@ -58,7 +54,7 @@ async def away() -> None:
 @pytest.fixture
 async def client() -> AsyncIterator[httpx2.AsyncClient]:
     """A client of an app with these routes."""
-    gate = Gate(service="leads", service_token=SERVICE_TOKEN, public_key=PUBLIC)
+    gate = Gate(service="leads", service_token=SERVICE_TOKEN, public_key=PUBLIC_KEY)
     app = build_app(title="tested", gate=gate, routers=[router], body_limit=1000)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://tested") as client:
@@ -68,11 +64,11 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
 def person(rank: Role, **changes: object) -> str:
     """A person's token, with changed claims."""
     claims = {"sub": "7", "role": rank, "aud": "leads", "exp": datetime.now(UTC) + timedelta(minutes=1), **changes}
-    return jwt.encode({name: value for name, value in claims.items() if value is not None}, PRIVATE, "EdDSA")
+    return jwt.encode({name: value for name, value in claims.items() if value is not None}, PRIVATE_KEY, "EdDSA")
 
 
 UNSIGNED = jwt.encode({"sub": "7", "role": "admin", "aud": "leads", "exp": 9e9}, "", "none")
-FORGED = jwt.encode({"sub": "7", "role": "admin", "aud": "leads", "exp": 9e9}, PUBLIC[:40], "HS256")
+FORGED = jwt.encode({"sub": "7", "role": "admin", "aud": "leads", "exp": 9e9}, PUBLIC_KEY[:40], "HS256")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +114,7 @@ async def test_what_else_may_call(client: httpx2.AsyncClient, authorization: str
 
 async def test_a_minted_token_is_accepted(client: httpx2.AsyncClient) -> None:
     """What the console mints is what services accept, and it names the member."""
-    token = mint_person_token(PRIVATE, member_id=7, role=Role.SUPERVISOR, audience="leads")
+    token = mint_person_token(PRIVATE_KEY, member_id=7, role=Role.SUPERVISOR, audience="leads")
     answer = await client.get("/supervised", headers={"Authorization": f"Bearer {token}"})
     assert {"actor": "member:7"} == answer.json()
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -25,25 +25,11 @@ from shared.kit.clock import SystemClock
 from shared.kit.database import Database
 from shared.kit.identifiers import new_id
 from shared.kit.migrations import upgrade
+from tests.support.clock import MovingClock
 from tests.support.databases import Databases
 
 TOKEN = "a-service-token-for-tests-of-notifier"
 NOON = datetime(2026, 4, 24, 12, 0, tzinfo=UTC)
-
-
-@dataclass
-class MovingClock:
-    """A clock that a test moves."""
-
-    time: datetime = NOON
-
-    def now(self) -> datetime:
-        """The instant that the test chose."""
-        return self.time
-
-    def move(self, by: timedelta) -> None:
-        """Let time pass."""
-        self.time += by
 
 
 @dataclass
@@ -96,7 +82,7 @@ async def database(databases: Databases) -> AsyncIterator[Database]:
 @pytest.fixture
 def clock() -> MovingClock:
     """A clock to move."""
-    return MovingClock()
+    return MovingClock(NOON)
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from shared.kit.identifiers import new_id
 from shared.kit.logging import configure_logging
 from shared.kit.records import Record
 from shared.kit.signals import Signal
-from tests.notifier.conftest import FakeLeads, MakeSender, MovingClock, assigned, member, rows
+from tests.notifier.conftest import FakeLeads, MakeSender, assigned, member, rows
 from tests.notifier.mail_servers import Post, mail_server
+from tests.support.clock import MovingClock
 
 
 def record(topic: Topic, event: Event, offset: int = 0, kind: str | None = None) -> Record:
@@ -113,7 +114,7 @@ async def test_nothing_of_the_person_stays(
     async with mail_server(post) as port:
         sender = make_sender(port)
         await sender.send_due()
-        clock.move(timedelta(minutes=3))
+        clock.advance(timedelta(minutes=3))
         await sender.send_due()
     root.removeHandler(handler)
     assert canary in post.received[0].as_string()

@@ -7,8 +7,6 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
 from services.notifier.wiring import build_web
@@ -17,22 +15,16 @@ from shared.kit.assembly import Assembly
 from shared.kit.database import Database
 from shared.kit.security import mint_person_token
 from shared.kit.settings import CommonSettings
-from tests.notifier.conftest import TOKEN, FakeLeads, MakeSender, MovingClock, assigned, know, member, plan, rows
+from tests.notifier.conftest import TOKEN, FakeLeads, MakeSender, assigned, know, member, plan, rows
 from tests.notifier.mail_servers import Post, mail_server
-
-KEY = Ed25519PrivateKey.generate()
-PRIVATE = KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-).decode()
-PUBLIC = (
-    KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
-)
+from tests.support.clock import MovingClock
+from tests.support.keys import PRIVATE_KEY, PUBLIC_KEY
 
 
 @pytest.fixture
 async def client(database: Database, clock: MovingClock) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the API, without a token."""
-    common = CommonSettings.model_construct(person_token_public_key=PUBLIC, service_token=SecretStr(TOKEN))
+    common = CommonSettings.model_construct(person_token_public_key=PUBLIC_KEY, service_token=SecretStr(TOKEN))
     assembly = Assembly("notifier", common, database, clock)
     app = build_web(assembly, assembly.health())
     transport = httpx2.ASGITransport(app=app)
@@ -47,7 +39,7 @@ def as_service() -> dict[str, str]:
 
 def as_person(member_id: int, role: Role, audience: str = "notifier") -> dict[str, str]:
     """The headers of somebody who signed in."""
-    token = mint_person_token(PRIVATE, member_id=member_id, role=role, audience=audience)
+    token = mint_person_token(PRIVATE_KEY, member_id=member_id, role=role, audience=audience)
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -70,7 +62,7 @@ async def test_without_a_token_nothing(client: httpx2.AsyncClient) -> None:
 async def test_filters_and_pages(client: httpx2.AsyncClient, database: Database, clock: MovingClock) -> None:
     """The list is narrowed by lead, member and state, and its pages hold each row once, the latest first."""
     for lead_id in range(1, 6):
-        clock.move(timedelta(seconds=1))
+        clock.advance(timedelta(seconds=1))
         await plan(database, clock, assigned(lead_id, 3 + lead_id % 2))
     everything = await listed(client, as_service())
     assert [5, 4, 3, 2, 1] == [item["lead_id"] for item in everything["items"]]

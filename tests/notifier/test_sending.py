@@ -8,8 +8,9 @@ import pytest
 from services.notifier.domain.notifications import NotificationState
 from services.notifier.use_cases.send_notifications import LEASE
 from shared.kit.database import Database
-from tests.notifier.conftest import FakeLeads, MakeSender, MovingClock, assigned, know, member, plan, published, rows
+from tests.notifier.conftest import FakeLeads, MakeSender, assigned, know, member, plan, published, rows
 from tests.notifier.mail_servers import Post, mail_server
+from tests.support.clock import MovingClock
 
 LATER = timedelta(minutes=3)
 
@@ -89,7 +90,7 @@ async def test_temporary_refusal_is_tried_again(
         assert "answered 450 4.2.1" in row["reason"]
         assert "member3" not in row["reason"]
         assert 0 == await sender.send_due()
-        clock.move(LATER)
+        clock.advance(LATER)
         assert 1 == await sender.send_due()
     assert "sent" == (await rows(database))[0]["state"]
     assert 1 == len(post.received)
@@ -105,7 +106,7 @@ async def test_permanent_refusal_is_recorded(
     async with mail_server(post) as port:
         sender = make_sender(port)
         await sender.send_due()
-        clock.move(timedelta(days=1))
+        clock.advance(timedelta(days=1))
         assert 0 == await sender.send_due()
     (row,) = await rows(database)
     assert "failed" == row["state"]
@@ -122,7 +123,7 @@ async def test_death_after_the_content_is_ambiguous(
     async with mail_server(post) as port:
         sender = make_sender(port)
         await sender.send_due()
-        clock.move(timedelta(days=1))
+        clock.advance(timedelta(days=1))
         assert 0 == await sender.send_due()
         assert 0 == await sender.record_abandoned()
     assert "ambiguous" == (await rows(database))[0]["state"]
@@ -143,7 +144,7 @@ async def test_sender_killed_in_the_middle_is_ambiguous(
     async with mail_server(Post()) as port:
         sender = make_sender(port)
         assert [0, 0] == [await sender.send_due(), await sender.record_abandoned()]
-        clock.move(LEASE + timedelta(seconds=1))
+        clock.advance(LEASE + timedelta(seconds=1))
         assert [0, 1, 0] == [await sender.send_due(), await sender.record_abandoned(), await sender.record_abandoned()]
     assert "ambiguous" == (await rows(database))[0]["state"]
     assert ["notification.failed.v1"] == await published(database)
@@ -156,7 +157,7 @@ async def test_late_answer_corrects_ambiguous(database: Database, clock: MovingC
     async with mail_server(post) as port:
         sending = asyncio.create_task(make_sender(port).send_due())
         await asyncio.wait_for(post.content_reached.wait(), 5)
-        clock.move(LEASE + timedelta(seconds=1))
+        clock.advance(LEASE + timedelta(seconds=1))
         assert 1 == await make_sender(port).record_abandoned()
         assert "ambiguous" == (await rows(database))[0]["state"]
         await sending
@@ -177,7 +178,7 @@ async def test_sender_killed_before_the_content_is_replaced(
     async with mail_server(post) as port:
         sender = make_sender(port)
         assert 0 == await sender.send_due()
-        clock.move(LEASE + timedelta(seconds=1))
+        clock.advance(LEASE + timedelta(seconds=1))
         assert 1 == await sender.send_due()
     assert 1 == len(post.received)
 
@@ -259,7 +260,7 @@ async def test_waits_while_leads_is_away(
         await sender.send_due()
         assert "waiting" == (await rows(database))[0]["state"]
         leads.is_away = False
-        clock.move(LATER)
+        clock.advance(LATER)
         await sender.send_due()
     assert 1 == len(post.received)
 
@@ -274,7 +275,7 @@ async def test_waits_while_the_mail_server_is_away_and_gives_up(
     sender = make_sender(port)
     await sender.send_due()
     assert "waiting" == (await rows(database))[0]["state"]
-    clock.move(timedelta(days=2))
+    clock.advance(timedelta(days=2))
     await sender.send_due()
     (row,) = await rows(database)
     assert "failed" == row["state"]

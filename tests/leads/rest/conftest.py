@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from services.leads.clients.assignment import AssignmentAway, Decision, DecisionRefused
 from services.leads.routes import ROUTERS, TRANSLATIONS, Backend
@@ -22,6 +20,7 @@ from shared.kit.identifiers import new_id
 from shared.kit.security import Gate, mint_person_token
 from shared.kit.web import build_app
 from tests.leads.makers import NOON, inquiry, register
+from tests.support.keys import PRIVATE_KEY, PUBLIC_KEY
 
 SERVICE_TOKEN = "a service's token"
 
@@ -61,24 +60,6 @@ class FakeAssignment:
         return decision
 
 
-@dataclass(frozen=True)
-class Keys:
-    """The console's pair of keys."""
-
-    private: str
-    public: str
-
-
-@pytest.fixture(scope="session")
-def keys() -> Keys:
-    """A pair of keys for all tests."""
-    key = Ed25519PrivateKey.generate()
-    return Keys(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
-        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
-    )
-
-
 @pytest.fixture
 def now() -> Now:
     """The clock of the app."""
@@ -92,13 +73,11 @@ def assignment() -> FakeAssignment:
 
 
 @pytest.fixture
-async def http(
-    database: Database, keys: Keys, now: Now, assignment: FakeAssignment
-) -> AsyncIterator[httpx2.AsyncClient]:
+async def http(database: Database, now: Now, assignment: FakeAssignment) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the app without a token. Errors that the app does not answer are the test's."""
     app = build_app(
         title="leads",
-        gate=Gate(service="leads", service_token=SERVICE_TOKEN, public_key=keys.public),
+        gate=Gate(service="leads", service_token=SERVICE_TOKEN, public_key=PUBLIC_KEY),
         routers=ROUTERS,
         translations=TRANSLATIONS,
     )
@@ -152,11 +131,11 @@ def _names(headers: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def person(http: httpx2.AsyncClient, keys: Keys) -> Callable[[Role, int], Person]:
+def person(http: httpx2.AsyncClient) -> Callable[[Role, int], Person]:
     """Make somebody with a role and a member id."""
 
     def make(role: Role, member_id: int) -> Person:
-        return Person(http, mint_person_token(keys.private, member_id=member_id, role=role, audience="leads"))
+        return Person(http, mint_person_token(PRIVATE_KEY, member_id=member_id, role=role, audience="leads"))
 
     return make
 

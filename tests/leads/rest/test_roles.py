@@ -11,7 +11,8 @@ from shared.contracts.words import Role
 from shared.kit.database import Database
 from shared.kit.security import mint_person_token
 from tests.leads.makers import state
-from tests.leads.rest.conftest import FakeAssignment, Keys, Person
+from tests.leads.rest.conftest import FakeAssignment, Person
+from tests.support.keys import PRIVATE_KEY
 
 READS = ["", "/history", "/comments", "/inquiries"]
 WRITES: list[tuple[str, str, Any]] = [
@@ -123,9 +124,9 @@ ROUTES = [
 ]  # fmt: skip
 
 
-async def test_without_a_valid_token(http: httpx2.AsyncClient, keys: Keys) -> None:
+async def test_without_a_valid_token(http: httpx2.AsyncClient) -> None:
     """Every route needs a token that was made for leads."""
-    stranger = mint_person_token(keys.private, member_id=1, role=Role.ADMIN, audience="assignment")
+    stranger = mint_person_token(PRIVATE_KEY, member_id=1, role=Role.ADMIN, audience="assignment")
     for method, path in ROUTES:
         for header in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {stranger}"}):
             response = await http.request(method, f"/rest/leads{path}", headers=header, json={})
