@@ -83,13 +83,18 @@ class LeadAssigned(LeadEvent):
 
 
 class LeadAssignmentRefused(LeadEvent):
-    """leads did not apply a decision; assignment gives the capacity back."""
+    """leads did not apply a decision; assignment gives the capacity back.
+
+    `assigned_id` owns the lead, by decision `applied_number`, the last that was applied; both are None when none was.
+    """
 
     type: Literal["lead.assignment_refused.v1"] = "lead.assignment_refused.v1"
     decision_id: int
     decision_number: int
     member_id: int
     reason: str
+    assigned_id: int | None = None
+    applied_number: int | None = None
 
 
 class LeadDeleted(LeadEvent):

@@ -55,7 +55,7 @@ NOTIFIER_EVENTS = Topic(
     name="notifier.events.v1",
     key="notification id",
     producer="notifier",
-    consumers=(),
+    consumers=("leads",),
     retention=timedelta(days=30),
 )
 OPS_COMMANDS = Topic(
