@@ -85,6 +85,24 @@ def test_the_hour_that_comes_twice_is_worked_twice() -> None:
     assert not is_on_shift(shifts, BERLIN, datetime(2026, 10, 25, 2, 0, tzinfo=UTC))
 
 
+@pytest.mark.parametrize(
+    ("zone", "worked", "ends_at"),
+    [
+        ("Europe/Berlin", shift(5, "18:00", "02:00"), "2025-10-26T02:00+02:00"),
+        ("Europe/Berlin", shift(5, "18:00", "02:30"), "2025-10-26T02:30+01:00"),
+        ("Europe/Berlin", shift(5, "18:00", "03:00"), "2025-10-26T03:00+01:00"),
+        ("America/Havana", shift(5, "09:00", "00:00"), "2024-11-03T00:00-04:00"),
+        ("America/Havana", shift(5, "09:00", "01:00"), "2024-11-03T01:00-05:00"),
+    ],
+)
+def test_who_leaves_before_the_hour_that_comes_twice_works_none_of_it(zone: str, worked: Shift, ends_at: str) -> None:
+    """A shift that ends where the repeated hour begins ends at its first beginning; any later end is the last one."""
+    end = datetime.fromisoformat(ends_at)
+    assert is_on_shift([worked], ZoneInfo(zone), end - timedelta(seconds=1))
+    assert not is_on_shift([worked], ZoneInfo(zone), end)
+    assert not is_on_shift([worked], ZoneInfo(zone), end + timedelta(minutes=30))
+
+
 def test_a_shift_inside_the_skipped_hour_does_not_take_place() -> None:
     """A shift of which nothing exists on the spring night is next on a week later."""
     shifts = [shift(6, "02:10", "02:50")]

@@ -35,11 +35,19 @@ def _stretches(
             if shift.weekday != day.weekday():
                 continue
             last_day = day if shift.ends_at > shift.starts_at else day + timedelta(days=1)
-            # An hour that comes twice belongs to the shift both times: the first start, the last end.
+            # An hour that comes twice belongs to the shift both times: the first start, the last end. A shift that
+            # ends where such an hour begins has no part in it.
+            ends_on = datetime.combine(last_day, shift.ends_at)
             starts_at = _instant(datetime.combine(day, shift.starts_at), zone, fold=0)
-            ends_at = _instant(datetime.combine(last_day, shift.ends_at), zone, fold=1)
+            ends_at = _instant(ends_on, zone, fold=int(_comes_twice(ends_on - datetime.resolution, zone)))
             if starts_at < ends_at:
                 yield starts_at, ends_at
+
+
+def _comes_twice(wall: datetime, zone: ZoneInfo) -> bool:
+    """Whether the clocks show this time twice; also True for a time that they skip."""
+    first, last = (wall.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    return first != last
 
 
 def _instant(wall: datetime, zone: ZoneInfo, *, fold: int) -> datetime:
