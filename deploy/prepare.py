@@ -41,7 +41,7 @@ async def prepare() -> None:
     async with asyncio.TaskGroup() as tasks:
         for service in SERVICES:
             tasks.create_task(_prepare_database(service))
-        tasks.create_task(_create_topics(settings.kafka_bootstrap_servers))
+        tasks.create_task(_create_topics(Broker(settings.kafka_bootstrap_servers, settings.kafka_replication)))
 
 
 async def _prepare_database(service: str) -> None:
@@ -59,8 +59,8 @@ async def _prepare_database(service: str) -> None:
         log.info("database migrated", service=service, created=created)
 
 
-async def _create_topics(bootstrap_servers: str) -> None:
-    created = await Broker(bootstrap_servers).ensure_topics([*ALL, *dead_letter_topics()])
+async def _create_topics(broker: Broker) -> None:
+    created = await broker.ensure_topics([*ALL, *dead_letter_topics()])
     if created:
         log.info("topics created", topics=len(created))
 

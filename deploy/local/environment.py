@@ -80,6 +80,7 @@ def service_environment(settings: LocalSettings, servers: Mapping[str, str]) -> 
         **development_secrets(settings.data),
         "LEADLINE_DATA": str(settings.data),
         "LEADLINE_DEVELOPMENT": "true",
+        "LEADLINE_KAFKA_REPLICATION": "1",
         "LEADLINE_INSTANCE": "local",
         "LEADLINE_LOG_FORMAT": "console",
         "LEADLINE_TIME_ZONE": time_zone(),

@@ -22,7 +22,6 @@ from services.console.use_cases.create_admin import create_admin
 from services.console.use_cases.keep_sessions import Sessions
 from services.console.use_cases.read_overview import OverviewReader
 from shared.kit.assembly import Assembly, assembling
-from shared.kit.broker import Broker
 from shared.kit.clock import Clock
 from shared.kit.database import Database
 from shared.kit.health import Status
@@ -60,7 +59,7 @@ async def wire() -> AsyncIterator[Service]:
 def build_web(assembly: Assembly, own: ConsoleSettings, redis: Redis, http: httpx2.AsyncClient) -> FastAPI:
     """The pages."""
     common, database = assembly.common, assembly.database
-    status = Status(service=NAME, database=database, broker=Broker(common.kafka_bootstrap_servers), consumers=[])
+    status = Status(service=NAME, database=database, broker=assembly.broker, consumers=[])
     app = build_app(
         title="Leadline console",
         gate=assembly.gate(),

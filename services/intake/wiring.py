@@ -27,7 +27,6 @@ from shared.contracts.inquiries import decode_settlement
 from shared.contracts.topics import SETTLEMENTS
 from shared.contracts.words import Channel
 from shared.kit.assembly import Assembly, assembling
-from shared.kit.broker import Broker
 from shared.kit.database import Database
 from shared.kit.health import Status
 from shared.kit.process import Service, Worker
@@ -99,7 +98,7 @@ def build_edge(own: IntakeSettings, database: Database, stamp: Stamp) -> list[Ba
 def build_worker(assembly: Assembly, own: IntakeSettings) -> tuple[Worker, Status]:
     """The receipts on their way out, the settlements on their way in, and the sweep between."""
     database = assembly.database
-    republish = RepublishReceipts(database, Broker(assembly.common.kafka_bootstrap_servers))
+    republish = RepublishReceipts(database, assembly.broker)
     return assembly.worker(
         [assembly.consumer(SETTLEMENTS, decode_settlement, handlers.on_settlements, max_records=_SETTLEMENTS_AT_ONCE)],
         sources=[ReceiptSource(build_stamp(assembly), database.committed)],

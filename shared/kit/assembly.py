@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import cached_property, partial
 from typing import Any
 
 from fastapi import APIRouter
 
 from shared.contracts.topics import Topic, published_by
-from shared.kit import inbox, schedule
+from shared.kit import dead_letters, inbox, schedule
 from shared.kit.broker import Broker, TopicKeeper
 from shared.kit.clock import Clock, SystemClock
-from shared.kit.consumer import Consumer, Decode, GroupSettings, Handle
+from shared.kit.consumer import Consumer, Decode, GroupSettings, Handle, OnPutAside
 from shared.kit.database import Connection, Database
 from shared.kit.health import Check, LagGauge, Status, health_router
 from shared.kit.logging import configure_logging
@@ -24,14 +25,16 @@ from shared.kit.schedule import Job, Scheduler
 from shared.kit.security import Gate
 from shared.kit.settings import CommonSettings, ServiceSettings
 
-Prune = Callable[[Connection], Awaitable[object]]
-"""Deletes what a service need not keep any longer, in the night's transaction."""
+Prune = Callable[[Connection], Awaitable[int]]
+"""Deletes a slice of what a service need not keep any longer; returns how many rows, 0 when there are no more."""
 
 # Longer than any topic's retention: after that no broker can bring an event again.
 _KEPT = timedelta(days=60)
+# Replayed dead letters; those that wait, wait for an operator.
+_LETTERS_KEPT = timedelta(days=7)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Assembly:
     """The parts that a service is built from, and the building of what is alike in all services."""
 
@@ -39,6 +42,11 @@ class Assembly:
     common: CommonSettings
     database: Database
     clock: Clock
+
+    @cached_property
+    def broker(self) -> Broker:
+        """Questions to Kafka; all parts ask through one, which remembers when it was answered last."""
+        return Broker(self.common.kafka_bootstrap_servers, self.common.kafka_replication)
 
     def health(self, worker: Worker | None = None, status: Status | None = None) -> APIRouter:
         """The health pages. Ready means: an API has its database, a worker the broker too."""
@@ -56,7 +64,13 @@ class Assembly:
         )
 
     def consumer(
-        self, topic: Topic, decode: Decode[Any], handle: Handle[Any], *, max_records: int = 300
+        self,
+        topic: Topic,
+        decode: Decode[Any],
+        handle: Handle[Any],
+        *,
+        max_records: int = 300,
+        on_put_aside: OnPutAside[Any] | None = None,
     ) -> Consumer[Any]:
         """A consumer of one topic, in this service's group for it."""
         return Consumer(
@@ -66,6 +80,7 @@ class Assembly:
             handle=handle,
             database=self.database,
             group=self._group(max_records),
+            on_put_aside=on_put_aside,
         )
 
     def worker(
@@ -79,8 +94,9 @@ class Assembly:
     ) -> tuple[Worker, Status]:
         """A worker with these consumers and loops, operators' commands, a relay for the outbox and each further
         source, and nightly housekeeping; and the status that tells how far it is."""
-        broker = Broker(self.common.kafka_bootstrap_servers)
-        status = Status(service=self.service, database=self.database, broker=broker, consumers=consumers)
+        broker = self.broker
+        reading = list(consumers)
+        status = Status(service=self.service, database=self.database, broker=broker, consumers=reading)
         commands = Operations(
             service=self.service,
             database=self.database,
@@ -94,18 +110,18 @@ class Assembly:
         elsewhere = {topic for source in sources for topic in source.topics}
         topics = [topic for topic in published_by(self.service) if topic not in elsewhere]
         outbox = OutboxSource(topics, self.database.committed)
-        orders = commands.consumer(self._group(max_records=100))
+        reading.append(commands.consumer(self._group(max_records=100)))
         jobs = [housekeeping(self.database, outbox, self.common.time_zone, prunes)]
         worker = Worker(
             service=self.service,
-            bootstrap_servers=self.common.kafka_bootstrap_servers,
-            consumers=[*consumers, orders],
+            broker=broker,
+            consumers=reading,
             relays=[self._relay(source) for source in (*sources, outbox)],
             loops=[
                 *loops,
                 Scheduler(jobs=jobs, database=self.database, clock=self.clock),
-                LagGauge(broker, consumers),
-                TopicKeeper(broker, [consumer.topic for consumer in (*consumers, orders)]),
+                LagGauge(broker, reading),
+                TopicKeeper(broker, [consumer.topic for consumer in reading]),
             ],
         )
         return worker, status
@@ -121,7 +137,7 @@ class Assembly:
         return Relay(
             source=source,
             database=self.database,
-            bootstrap_servers=self.common.kafka_bootstrap_servers,
+            broker=self.broker,
             service=self.service,
         )
 
@@ -140,14 +156,24 @@ async def assembling(service: str, own: ServiceSettings) -> AsyncIterator[Assemb
 
 
 def housekeeping(database: Database, outbox: OutboxSource, zone: tzinfo, prunes: Sequence[Prune] = ()) -> Job:
-    """The nightly job that deletes what no broker can bring back, and what the service itself need not keep."""
+    """The nightly job that deletes what no broker can bring back, and what the service itself need not keep.
+
+    Each step deletes at most a slice in a transaction of its own, and comes again while it finds something: nights
+    in which much is deleted hold no lock for long.
+    """
+    steps: list[Prune] = [
+        outbox.prune,
+        partial(inbox.prune, older_than=_KEPT),
+        partial(dead_letters.prune, older_than=_LETTERS_KEPT),
+        partial(schedule.prune, older_than=_KEPT),
+        *prunes,
+    ]
 
     async def run(_: datetime) -> None:
-        async with database.transaction() as connection:
-            await outbox.prune(connection)
-            await inbox.prune(connection, _KEPT)
-            await schedule.prune(connection, _KEPT)
-            for prune in prunes:
-                await prune(connection)
+        for step in steps:
+            while True:
+                async with database.transaction() as connection:
+                    if not await step(connection):
+                        break
 
-    return Job(name="housekeeping", cron="20 3 * * *", run=run, zone=zone)
+    return Job(name="housekeeping", cron="20 3 * * *", run=run, zone=zone, lease=timedelta(hours=2))

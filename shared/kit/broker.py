@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -54,15 +55,22 @@ def build_producer(bootstrap_servers: str, service: str) -> AIOKafkaProducer:
 
 
 class Broker:
-    """Questions to a Kafka cluster, each on a connection of its own; raises `KafkaError` when it is away."""
+    """Questions to a Kafka cluster, each on a connection of its own; raises `KafkaError` when it is away.
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._bootstrap_servers = bootstrap_servers
+    `replication` is how many copies the topics have that are created here; with fewer brokers up than that, creating
+    waits, since a topic keeps the number that it was born with. `answered_at` is the monotonic time of the last answer.
+    """
+
+    def __init__(self, bootstrap_servers: str, replication: int = 1) -> None:
+        self.bootstrap_servers = bootstrap_servers
+        self.answered_at = 0.0
+        self._replication = replication
 
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap_servers, request_timeout_ms=10_000)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, request_timeout_ms=10_000)
         await admin.start()
+        self.answered_at = monotonic()
         try:
             yield admin
         finally:
@@ -70,7 +78,7 @@ class Broker:
 
     @asynccontextmanager
     async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, enable_auto_commit=False)
         await consumer.start()
         try:
             yield consumer
@@ -87,20 +95,19 @@ class Broker:
         async with self._admin() as admin:
             return str((await admin.describe_cluster())["cluster_id"])
 
-    async def ensure_topics(self, topics: Iterable[Topic], replication: int = 3) -> list[str]:
-        """Create those topics that do not exist, and return their names; no more replicas than there are brokers."""
+    async def ensure_topics(self, topics: Iterable[Topic]) -> list[str]:
+        """Create those topics that do not exist, and return their names."""
         wanted = {topic.name: topic for topic in topics}
         async with self._admin() as admin:
             missing = sorted(set(wanted) - set(await admin.list_topics()))
             if not missing:
                 return []
-            replication = min(replication, len((await admin.describe_cluster())["brokers"]))
-            answer = await admin.create_topics([_new_topic(wanted[name], replication) for name in missing])
+            answer = await admin.create_topics([_new_topic(wanted[name], self._replication) for name in missing])
         for name, code, *_ in answer.topic_errors:
             error = for_code(code)
             # Two services may find the same topic missing at the same moment.
             if code and error is not TopicAlreadyExistsError:
-                raise error(f"topic {name} could not be created")
+                raise error(f"topic {name} could not be created with {self._replication} replicas")
         return missing
 
     async def end_offsets(self, topic: str) -> dict[int, int]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
+import asyncpg
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
@@ -32,6 +33,8 @@ log = get_logger()
 E = TypeVar("E", bound=Event)
 Decode = Callable[[str, bytes], E | None]
 Handle = Callable[[Connection, Sequence[Received[E]]], Awaitable[None]]
+OnPutAside = Callable[[Connection, Received[E], str], Awaitable[None]]
+"""Called in the transaction that puts a record aside, with the name of the error."""
 
 ATTEMPTS = 3
 _DRAIN = timedelta(seconds=5)
@@ -58,7 +61,8 @@ class Consumer(Generic[E]):
     `handle` gets a transaction and the decoded records of one fetch, in the order of each partition, and must be
     idempotent: after a crash, a rebalance or a commit whose answer was lost it gets the same records again. While
     a server is away it is called again and again, and nothing overtakes. When it raises anything else the batch
-    is halved until the record at fault stands alone, which becomes a dead letter after `ATTEMPTS` tries.
+    is halved until the record at fault stands alone, which becomes a dead letter after `ATTEMPTS` tries;
+    `on_put_aside` may then tell whoever waits for an answer. Too many dead letters stop the consumer, if `is_limited`.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class Consumer(Generic[E]):
         handle: Handle[E],
         database: Database,
         group: GroupSettings = GroupSettings(),
+        on_put_aside: OnPutAside[E] | None = None,
+        is_limited: bool = True,
     ) -> None:
         self.name = group_id(service, topic)
         self.topic = topic
@@ -78,7 +84,9 @@ class Consumer(Generic[E]):
         self._handle = handle
         self._database = database
         self._group = group
-        self._busy = asyncio.Lock()
+        self._on_put_aside = on_put_aside
+        self._is_limited = is_limited
+        self._drain = _Drain()
         self._limit = dead_letters.Limit()
         self._subscriber: Any = None
 
@@ -96,7 +104,7 @@ class Consumer(Generic[E]):
             batch_timeout_ms=int(self._group.poll.total_seconds() * 1000),
             session_timeout_ms=session,
             heartbeat_interval_ms=session // 5,
-            listener=_Drain(self._busy),
+            listener=self._drain,
             parser=self._parse,
             decoder=_undecoded,
             no_reply=True,
@@ -108,9 +116,24 @@ class Consumer(Generic[E]):
         return KafkaAckableMessage(body=b"", raw_message=raw, consumer=self._subscriber.consumer)
 
     async def _on_batch(self, raw: Sequence[Any]) -> None:
-        async with self._busy:
-            await self.process([from_kafka(record) for record in raw])
-            await self._commit(raw)
+        async with self._drain.busy:
+            generation = self._drain.generation
+            await self._insist([from_kafka(record) for record in raw])
+            if generation == self._drain.generation:
+                await self._commit(raw)
+
+    async def _insist(self, records: Sequence[Record]) -> None:
+        """Process until it succeeds: an exception that reaches FastStream would skip the batch."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await self.process(records)
+            except Exception as error:
+                log.critical(
+                    "batch fails and is tried again", consumer=self.name, error=describe(error), exc_info=error
+                )
+                metrics.batch_retries.labels(self.name, "unexpected").inc()
+            await backoff.wait()
 
     async def _commit(self, raw: Sequence[Any]) -> None:
         offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in raw}
@@ -121,21 +144,27 @@ class Consumer(Generic[E]):
             log.info("offsets not committed", consumer=self.name, error=type(error).__name__)
 
     async def process(self, records: Sequence[Record]) -> None:
-        """Give every record its effect, or put it aside; returns only when each has one of both durably."""
+        """Give every record its effect, or put it aside; returns only when each has one of both durably.
+
+        May be repeated with the same records: effects and dead letters are idempotent.
+        """
         await self._wait_while_stopped()
         started = perf_counter()
         good: list[Received[E]] = []
+        bad: list[tuple[Record, Exception]] = []
         for record in records:
             try:
                 event = self._decode(record.type, record.body)
             except (ValidationError, ValueError, RecursionError) as error:
-                await self._put_aside(record, error, attempts=1)
+                bad.append((record, error))
                 continue
             if event is None:
                 metrics.records_skipped.labels(self.name).inc()
             else:
                 good.append(Received(record, event))
         await self._apply(good)
+        for record, unreadable in bad:
+            await self._put_aside(record, None, unreadable, attempts=1)
         self._limit.count_records(len(records))
         metrics.records_consumed.labels(self.name).inc(len(records))
         metrics.batch_seconds.labels(self.name).observe(perf_counter() - started)
@@ -152,10 +181,12 @@ class Consumer(Generic[E]):
             await self._apply(batch[:middle])
             await self._apply(batch[middle:])
             return
+        pause = Backoff()
         for _ in range(ATTEMPTS - 1):
+            await pause.wait()
             if (error := await self._attempt(batch)) is None:
                 return
-        await self._put_aside(batch[0].record, error, attempts=ATTEMPTS)
+        await self._put_aside(batch[0].record, batch[0], error, attempts=ATTEMPTS)
 
     async def _attempt(self, batch: Sequence[Received[E]]) -> Exception | None:
         """Run the handler in a transaction until it commits; return the error when it is the records' own."""
@@ -168,6 +199,9 @@ class Consumer(Generic[E]):
             except Exception as error:
                 if not (is_transient(error) or is_conflict(error)):
                     return error
+                if isinstance(error, asyncpg.QueryCanceledError) and len(batch) > 1:
+                    # Too much for one statement, not a server that is away: less of it may do.
+                    return error
                 cause = "conflict" if is_conflict(error) else "transient"
                 metrics.batch_retries.labels(self.name, cause).inc()
                 if not waiting and cause == "transient":
@@ -179,7 +213,7 @@ class Consumer(Generic[E]):
                     log.info("consumer goes on", consumer=self.name)
                 return None
 
-    async def _put_aside(self, record: Record, error: Exception, attempts: int) -> None:
+    async def _put_aside(self, record: Record, received: Received[E] | None, error: Exception, attempts: int) -> None:
         log.error(
             "record put aside",
             consumer=self.name,
@@ -188,29 +222,42 @@ class Consumer(Generic[E]):
             type=record.type,
             error=describe(error),
         )
+        letter = dead_letters.Letter(self.name, record, describe(error), attempts)
+
+        async def keep(connection: Connection) -> bool:
+            if not await dead_letters.put(connection, letter, self.topic.dead_letters(self._service)):
+                return False
+            if received is not None and self._on_put_aside is not None:
+                await self._on_put_aside(connection, received, type(error).__name__)
+            return True
+
+        # What was put aside before, and is read again, does not count again.
+        if await self._until_committed(keep):
+            metrics.dead_letters.labels(self.name).inc()
+            if self._is_limited and self._limit.count_dead_letter():
+                await self._stop()
+
+    async def _until_committed(self, write: Callable[[Connection], Awaitable[bool]]) -> bool:
+        """Run a write in a transaction until it commits; raises what waiting cannot mend."""
         backoff = Backoff()
         while True:
             try:
                 async with self._database.transaction() as connection:
-                    topic = self.topic.dead_letters(self._service)
-                    await dead_letters.put(connection, self.name, topic, record, describe(error), attempts)
-                    break
+                    return await write(connection)
             except Exception as failure:
                 if not (is_transient(failure) or is_conflict(failure)):
                     raise
-                await backoff.wait()
-        metrics.dead_letters.labels(self.name).inc()
-        if self._limit.count_dead_letter():
-            await self._stop()
+            await backoff.wait()
 
     async def _stop(self) -> None:
         reason = f"over {dead_letters.PER_MINUTE} dead letters within a minute or {dead_letters.PER_RECORDS} records"
-        async with self._database.connection() as connection:
-            await connection.execute(
-                "INSERT INTO consumer_stops (consumer, reason) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                self.name,
-                reason,
-            )
+
+        async def note(connection: Connection) -> bool:
+            query = "INSERT INTO consumer_stops (consumer, reason) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+            await connection.execute(query, self.name, reason)
+            return True
+
+        await self._until_committed(note)
         log.critical("consumer stopped: resume it with `leadline ops resume`", consumer=self.name, reason=reason)
         self._limit.reset()
         await self._wait_while_stopped()
@@ -240,17 +287,23 @@ class Consumer(Generic[E]):
 
 
 class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Lets the batch in hand commit before its partitions go to somebody else, for a bounded time."""
+    """Lets the batch in hand commit before its partitions go to somebody else, for a bounded time.
 
-    def __init__(self, busy: asyncio.Lock) -> None:
-        self._busy = busy
+    `generation` grows with each rebalance: a batch that outlived one must not commit offsets in the next, where the
+    same partition may have another reader, or even another log.
+    """
+
+    def __init__(self) -> None:
+        self.busy = asyncio.Lock()
+        self.generation = 0
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
         """Wait for the batch in hand."""
         try:
-            async with asyncio.timeout(_DRAIN.total_seconds()), self._busy:
-                return
+            async with asyncio.timeout(_DRAIN.total_seconds()), self.busy:
+                self.generation += 1
         except TimeoutError:
+            self.generation += 1
             log.warning("partitions revoked while a batch waits; its records will be read again")
 
     async def on_partitions_assigned(self, assigned: Any) -> None:

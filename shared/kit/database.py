@@ -16,6 +16,9 @@ from shared.kit.signals import Signal
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
+SLICE = 10_000
+"""How many rows a nightly deletion takes at once."""
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -79,10 +82,17 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 6, statement_timeout_seconds: float = 30.0) -> None:
         self._url = url
         self._pool_size = pool_size
+        self._command_timeout = statement_timeout_seconds + 5
         self._server_settings = {
             "statement_timeout": str(int(statement_timeout_seconds * 1000)),
             "idle_in_transaction_session_timeout": "60000",
             "timezone": "UTC",
+            # A peer that vanished without a word is noticed in half a minute, by the server, which then frees its
+            # locks, and by us through the command timeout.
+            "tcp_keepalives_idle": "10",
+            "tcp_keepalives_interval": "5",
+            "tcp_keepalives_count": "3",
+            "tcp_user_timeout": "20000",
             # Batches run few statements over many rows; compiling them costs more than it saves.
             "jit": "off",
         }
@@ -101,15 +111,23 @@ class Database:
             init=_init_connection,
             reset=_no_reset,
             timeout=10,
+            command_timeout=self._command_timeout,
         )
         await self._pool
         self._engine = create_async_engine(
-            self._url.replace("postgresql://", "postgresql+asyncpg://", 1),
+            # asyncpg reads the URL itself, with all of its options.
+            "postgresql+asyncpg://",
+            async_creator=self._connect,
             pool_size=self._pool_size,
             max_overflow=0,
             pool_pre_ping=True,
-            connect_args={"server_settings": self._server_settings, "timeout": 10},
         )
+
+    async def _connect(self) -> Connection:
+        connection: Connection = await asyncpg.connect(
+            self._url, server_settings=self._server_settings, timeout=10, command_timeout=self._command_timeout
+        )
+        return connection
 
     async def close(self) -> None:
         """Close all connections; those in use are cut after 5 s."""
@@ -148,7 +166,7 @@ class Database:
 
     async def dedicated(self) -> Connection:
         """A connection of one's own outside the pool, for locks that live as long as it does; close it yourself."""
-        connection: Connection = await asyncpg.connect(self._url, server_settings=self._server_settings, timeout=10)
+        connection = await self._connect()
         await _init_connection(connection)
         return connection
 

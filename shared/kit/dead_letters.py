@@ -3,25 +3,43 @@
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from shared.kit import outbox
-from shared.kit.database import Connection
+from shared.kit.database import SLICE, Connection, affected
 from shared.kit.records import Record
+from shared.kit.text import clean_text
 
 PER_MINUTE = 100
 PER_RECORDS = 10_000
 
 
-async def put(connection: Connection, consumer: str, topic: str, record: Record, error: str, attempts: int) -> None:
-    """Keep a record as a row with everything that came, and put a copy into the group's dead-letter topic."""
-    await connection.execute(
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record that is put aside, by which consumer, and why."""
+
+    consumer: str
+    record: Record
+    error: str
+    attempts: int
+
+
+async def put(connection: Connection, letter: Letter, topic: str) -> bool:
+    """Keep a record as a row with everything that came, and a copy for tools in the group's dead-letter topic.
+
+    False when this very record was put aside before: it is read again after a crash or while its consumer stands.
+    """
+    record = letter.record
+    kept = await connection.fetchval(
         """
         INSERT INTO dead_letters
             (consumer, topic, partition, "offset", key, type, headers, body, produced_at, error, attempts)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        ON CONFLICT DO NOTHING RETURNING id
         """,
-        consumer,
+        letter.consumer,
         record.topic,
         record.partition,
         record.offset,
@@ -30,11 +48,14 @@ async def put(connection: Connection, consumer: str, topic: str, record: Record,
         record.headers,
         record.body,
         record.produced_at,
-        error,
-        attempts,
+        letter.error,
+        letter.attempts,
     )
-    key = (record.key or b"").decode("utf-8", "replace")
+    if kept is None:
+        return False
+    key = clean_text((record.key or b"").decode("utf-8", "replace"))
     await outbox.append_raw(connection, topic, [(key, record.type, record.body)])
+    return True
 
 
 async def find_waiting(connection: Connection, consumer: str | None, limit: int) -> Sequence[dict[str, Any]]:
@@ -69,6 +90,21 @@ async def take(connection: Connection, letter_id: int) -> tuple[str, Record] | N
         headers=row["headers"],
         body=row["body"],
         produced_at=row["produced_at"],
+    )
+
+
+async def prune(connection: Connection, older_than: timedelta) -> int:
+    """Forget a slice of those that were replayed long ago, and return how many."""
+    return affected(
+        await connection.execute(
+            """
+            DELETE FROM dead_letters WHERE id = ANY (ARRAY(
+                SELECT id FROM dead_letters WHERE replayed_at < now() - $1::interval LIMIT $2
+            ))
+            """,
+            older_than,
+            SLICE,
+        )
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from shared.kit.database import Connection, affected
+from shared.kit.database import SLICE, Connection, affected
 
 
 async def claim(connection: Connection, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
@@ -27,5 +27,15 @@ async def claim(connection: Connection, consumer: str, event_ids: Sequence[UUID]
 
 
 async def prune(connection: Connection, older_than: timedelta) -> int:
-    """Forget claims that are older than any retention, after which no broker can bring the event again."""
-    return affected(await connection.execute("DELETE FROM inbox WHERE claimed_at < now() - $1::interval", older_than))
+    """Forget a slice of the claims that no broker can bring again, and return how many."""
+    return affected(
+        await connection.execute(
+            """
+            DELETE FROM inbox WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM inbox WHERE claimed_at < now() - $1::interval LIMIT $2
+            ))
+            """,
+            older_than,
+            SLICE,
+        )
+    )

@@ -22,15 +22,21 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('migrate', 0))"
 
 async def create_database(url: str) -> bool:
     """Create the database that a URL names when it does not exist; needs the right to. True when it was created."""
-    base, _, name = url.partition("?")[0].rpartition("/")
-    connection = await asyncpg.connect(f"{base}/postgres", timeout=10)
     try:
-        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
-            return False
-        try:
-            await connection.execute(f'CREATE DATABASE "{name}"')
-        except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-            return False
+        connection = await asyncpg.connect(url, timeout=10)
+    except asyncpg.InvalidCatalogNameError:
+        pass
+    else:
+        await connection.close()
+        return False
+    address, _, options = url.partition("?")
+    base, _, name = address.rpartition("/")
+    connection = await asyncpg.connect(f"{base}/postgres" + (f"?{options}" if options else ""), timeout=10)
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}"')
+    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+        return False
+    else:
         return True
     finally:
         await connection.close()
@@ -60,7 +66,7 @@ _one_at_a_time = asyncio.Lock()
 
 
 async def _run(url: str, work: partial[None]) -> None:
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=partial(asyncpg.connect, url, timeout=10))
     try:
         async with _one_at_a_time, engine.begin() as connection:
             await connection.exec_driver_sql(_LOCK)

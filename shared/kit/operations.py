@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -20,6 +21,8 @@ from shared.kit.records import Received
 
 log = get_logger()
 
+_REPLAY_SECONDS = 20.0
+
 Operation = Callable[[Connection, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Runs in a transaction of its own and answers JSON values; raises `OperationRefused` when it cannot be done."""
 
@@ -30,12 +33,17 @@ class OperationRefused(ValueError):
 
 def sign(command: CommandIssued, key: str) -> CommandIssued:
     """The command with the signature that covers all of its other fields."""
-    return command.model_copy(update={"signature": _signature(command, key)})
+    return command.model_copy(update={"signature": _signature(command.model_dump(mode="json"), key)})
 
 
-def _signature(command: CommandIssued, key: str) -> str:
-    canonical = orjson.dumps(command.model_dump(mode="json", exclude={"signature"}), option=orjson.OPT_SORT_KEYS)
-    return hmac.digest(key.encode(), canonical, "sha256").hex()
+def _signature(fields: Mapping[str, Any], key: str) -> str:
+    unsigned = {name: value for name, value in fields.items() if name != "signature"}
+    return hmac.digest(key.encode(), orjson.dumps(unsigned, option=orjson.OPT_SORT_KEYS), "sha256").hex()
+
+
+def _is_signed(body: bytes, command: CommandIssued, key: str) -> bool:
+    """Check the fields as they were sent, which may be more than this version knows."""
+    return hmac.compare_digest(_signature(orjson.loads(body), key).encode(), command.signature.encode())
 
 
 def issue(
@@ -85,15 +93,18 @@ class Operations:
         }
 
     def consumer(self, group: GroupSettings) -> Consumer[CommandIssued]:
-        """The consumer of this service's commands."""
-        return Consumer(
+        """The consumer of this service's commands; never stopped, since a stop is lifted by a command."""
+        consumer = Consumer(
             service=self._service,
             topic=OPS_COMMANDS,
             decode=decode_command,
             handle=self.on_commands,
             database=self._database,
             group=group,
+            is_limited=False,
         )
+        self._consumers[consumer.name] = consumer
+        return consumer
 
     async def on_commands(self, connection: Connection, batch: Sequence[Received[CommandIssued]]) -> None:
         """Run each command that is addressed here and was not run before, and answer it."""
@@ -101,7 +112,7 @@ class Operations:
             command = received.event
             if command.target not in (self._service, "all"):
                 continue
-            if not hmac.compare_digest(_signature(command, self._key), command.signature):
+            if not _is_signed(received.record.body, command, self._key):
                 log.warning("command with a wrong signature ignored", command=str(command.event_id))
                 continue
             if await inbox.claim(connection, "operations", [command.event_id]):
@@ -150,23 +161,31 @@ class Operations:
         return {"items": [{**letter, "created_at": letter["created_at"].isoformat()} for letter in letters]}
 
     async def _replay_dead_letters(self, connection: Connection, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Replay one (`id`), or the oldest of a consumer; one that fails again stays, and the others go on."""
+        """Replay one (`id`), or the oldest of a consumer; one that fails again stays, and the others go on.
+
+        Each in a transaction of its own, so that it takes its locks as the consumer does; ends after 20 s and says
+        how many are `left`.
+        """
         if "id" in arguments:
             ids = [_whole_number(arguments, "id")]
         else:
             letters = await dead_letters.find_waiting(connection, arguments.get("consumer"), _limit(arguments))
             ids = [letter["id"] for letter in letters]
-        replayed, failed = [], {}
+        replayed: list[int] = []
+        failed: dict[str, str] = {}
+        end = monotonic() + _REPLAY_SECONDS
         for letter_id in ids:
+            if monotonic() > end:
+                break
             try:
-                async with connection.transaction():
-                    await self._replay(connection, letter_id)
+                async with self._database.transaction() as own:
+                    await self._replay(own, letter_id)
                 replayed.append(letter_id)
             except Exception as error:
-                if is_transient(error) or is_conflict(error):
+                if is_transient(error):
                     raise
                 failed[str(letter_id)] = str(error) if isinstance(error, OperationRefused) else describe(error)
-        return {"replayed": replayed, "failed": failed}
+        return {"replayed": replayed, "failed": failed, "left": len(ids) - len(replayed) - len(failed)}
 
     async def _replay(self, connection: Connection, letter_id: int) -> None:
         taken = await dead_letters.take(connection, letter_id)

@@ -134,7 +134,8 @@ def _unexpected(request: Request, error: Exception) -> Problem:
     if is_transient(cause):
         log.warning("request refused", path=request.url.path, error=describe(cause))
         return Problem(503, "A server that this needs is away; try again.", headers={"Retry-After": "5"})
-    if isinstance(cause, (asyncpg.DataError, ValueError)):
+    refused_argument = isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError)
+    if refused_argument or isinstance(cause, (asyncpg.DataError, UnicodeEncodeError)):
         # NUL, lone surrogates, numbers beyond 64 bits: accepted by JSON, refused by Postgres.
         return Problem(422, "A value holds characters or a number that cannot be stored.")
     log.error("request failed", path=request.url.path, error=describe(error), exc_info=error)

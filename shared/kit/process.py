@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import uvicorn
@@ -23,13 +24,16 @@ from shared.kit.relay import Relay
 
 log = get_logger()
 
+# Several times as long as loops leave the broker alone.
+_SILENCE_SECONDS = 45.0
+
 
 @dataclass
 class Worker:
     """Everything of a service that works without being asked: consumers, relays, sweeps, schedules."""
 
     service: str
-    bootstrap_servers: str
+    broker: Broker
     consumers: Sequence[Consumer[Any]] = ()
     relays: Sequence[Relay] = ()
     loops: Sequence[Loop] = ()
@@ -46,19 +50,21 @@ class Worker:
                 await relay.close()
 
     async def check(self) -> None:
-        """Raise when the consumers have not joined their groups yet."""
+        """Raise when the consumers have not joined their groups yet, or the broker has been silent for long."""
         if not self.is_running:
             raise ConnectionError("the consumers have not joined their groups yet")
+        if monotonic() - self.broker.answered_at > _SILENCE_SECONDS:
+            raise ConnectionError("the broker does not answer")
 
     async def _consume(self) -> None:
         backoff = Backoff()
         while True:
-            broker = build_broker(self.bootstrap_servers, self.service)
+            broker = build_broker(self.broker.bootstrap_servers, self.service)
             for consumer in self.consumers:
                 consumer.subscribe(broker)
             try:
                 # A consumer that joins before its topic exists would ask for it without a pause.
-                await Broker(self.bootstrap_servers).ensure_topics(consumer.topic for consumer in self.consumers)
+                await self.broker.ensure_topics(consumer.topic for consumer in self.consumers)
                 await broker.start()
                 self.is_running = True
                 await asyncio.Event().wait()

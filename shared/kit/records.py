@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from shared.contracts.events import EVENT_TYPE_HEADER, Event
+from shared.kit.text import clean_text
 
 E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record with its origin; `body` is never interpreted here, and headers that are not UTF-8 are replaced."""
+    """One record with its origin; `body` is as it came, and what cannot be stored of headers is replaced."""
 
     topic: str
     partition: int
@@ -33,7 +34,7 @@ class Received(Generic[E]):
 
 def from_kafka(raw: Any) -> Record:
     """Read aiokafka's ConsumerRecord; raises nothing, whatever the bytes are."""
-    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in raw.headers}
+    headers = {clean_text(name): clean_text((value or b"").decode("utf-8", "replace")) for name, value in raw.headers}
     return Record(
         topic=raw.topic,
         partition=raw.partition,

@@ -19,7 +19,7 @@ from shared.contracts.events import EVENT_TYPE_HEADER, PARTITION_KEY_HEADER
 from shared.contracts.topics import Topic
 from shared.kit import metrics
 from shared.kit.broker import Broker, build_producer
-from shared.kit.database import Connection, Database, affected
+from shared.kit.database import SLICE, Connection, Database, affected
 from shared.kit.logging import get_logger
 from shared.kit.signals import Signal
 
@@ -80,12 +80,11 @@ class RelaySource(Protocol):
 class Relay:
     """A loop that publishes what waits in a source."""
 
-    def __init__(self, *, source: RelaySource, database: Database, bootstrap_servers: str, service: str) -> None:
+    def __init__(self, *, source: RelaySource, database: Database, broker: Broker, service: str) -> None:
         self.name = f"relay {source.name}"
         self._source = source
         self._database = database
-        self._bootstrap_servers = bootstrap_servers
-        self._broker = Broker(bootstrap_servers)
+        self._broker = broker
         self._service = service
         self._topics = {topic.name: topic for topic in source.topics}
         self._connection: Connection | None = None
@@ -144,7 +143,7 @@ class Relay:
     async def _send(self, rows: Sequence[Outgoing]) -> tuple[list[Published], BaseException | None]:
         """Publish rows in order; what the broker acknowledged, and the first failure."""
         if self._producer is None:
-            self._producer = build_producer(self._bootstrap_servers, self._service)
+            self._producer = build_producer(self._broker.bootstrap_servers, self._service)
             await self._producer.start()
         futures: list[asyncio.Future[RecordMetadata]] = []
         failure: BaseException | None = None
@@ -176,6 +175,8 @@ class Relay:
             highest[at] = max(row.offset, highest.get(at, -1))
         if lost:
             await self._publish_again(connection, lost, "an acknowledgement below an earlier one")
+            # Learn which cluster this is, and create what else it lacks, before anything is published again.
+            self._check_at = 0.0
             return
         async with connection.transaction():
             await self._source.mark(connection, published)
@@ -280,17 +281,28 @@ class OutboxSource:
         return row[0], row[1]
 
     async def prune(self, connection: Connection) -> int:
-        """Delete published rows that their topic has dropped too; of a compacted topic all but the last of a key."""
-        removed = 0
-        for topic in self.topics:
-            if topic.retention is None:
-                query = """
-                    DELETE FROM outbox AS old WHERE topic = $1 AND published_at IS NOT NULL AND EXISTS (
-                        SELECT 1 FROM outbox AS newer
-                        WHERE newer.topic = $1 AND newer.key = old.key AND newer.id > old.id
-                    )"""
-                removed += affected(await connection.execute(query, topic.name))
-            else:
-                query = "DELETE FROM outbox WHERE topic = $1 AND published_at < now() - $2::interval"
-                removed += affected(await connection.execute(query, topic.name, topic.retention))
-        return removed
+        """Delete a slice of the published rows that their topic has dropped too, and return how many.
+
+        Of a compacted topic all but the last row of each key go.
+        """
+        dropped = {topic.name: topic.retention for topic in self.topics if topic.retention is not None}
+        return affected(
+            await connection.execute(
+                """
+                DELETE FROM outbox WHERE id = ANY (ARRAY(
+                    SELECT id FROM outbox
+                    JOIN unnest($1::text[], $2::interval[]) AS kept (topic, retention) USING (topic)
+                    WHERE published_at < now() - retention LIMIT $4
+                ) || ARRAY(
+                    SELECT id FROM (
+                        SELECT id, published_at, max(id) OVER (PARTITION BY topic, key) AS last
+                        FROM outbox WHERE topic = ANY ($3::text[])
+                    ) AS compacted WHERE id < last AND published_at IS NOT NULL LIMIT $4
+                ))
+                """,
+                list(dropped),
+                list(dropped.values()),
+                [topic.name for topic in self.topics if topic.retention is None],
+                SLICE,
+            )
+        )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from cronsim import CronSim
 
 from shared.kit.clock import Clock
-from shared.kit.database import Connection, Database, is_transient
+from shared.kit.database import Connection, Database, affected, is_transient
 from shared.kit.logging import describe, get_logger
 from shared.kit.metrics import jobs_run
 
@@ -22,7 +22,8 @@ class Job:
     """Something to do at the times of a cron expression, in a zone; `run` gets the slot and must be repeatable.
 
     A job whose process dies is run again by another after `lease`. Missed slots are caught up once: only the
-    latest one that is due runs. cronsim gives a time in the autumn's double hour once.
+    latest one that is due runs. cronsim gives a time in the autumn's double hour once, so that jobs which run
+    several times an hour pause in it: give those the zone UTC.
     """
 
     name: str
@@ -38,6 +39,14 @@ class Job:
         while slot is not None and slot > local:
             slot = next(CronSim(self.cron, slot, reverse=True), None)
         return slot.astimezone(UTC) if slot and local - slot < _LOOK_BACK else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A leased slot; the attempt's number tells whether the lease is still one's own."""
+
+    slot: datetime
+    attempt: int
 
 
 class Scheduler:
@@ -58,9 +67,8 @@ class Scheduler:
                 await self._run(job, taken)
         return timedelta(seconds=5)
 
-    async def _take(self, job: Job, slot: datetime) -> datetime | None:
+    async def _take(self, job: Job, slot: datetime) -> _Taken | None:
         """Lease the slot, or an earlier one whose process died; None when all are done or in other hands."""
-        now = self._clock.now()
         async with self._database.transaction() as connection:
             await connection.execute(
                 """
@@ -71,25 +79,26 @@ class Scheduler:
                 job.name,
                 slot,
             )
-            taken: datetime | None = await connection.fetchval(
+            # Leases go by the database's clock, the one that all processes share.
+            taken = await connection.fetchrow(
                 """
-                UPDATE schedule_slots SET leased_until = $2, attempts = attempts + 1
+                UPDATE schedule_slots SET leased_until = now() + $2::interval, attempts = attempts + 1
                 WHERE (job, slot) IN (
                     SELECT job, slot FROM schedule_slots
-                    WHERE job = $1 AND finished_at IS NULL AND attempts < $4
-                      AND (leased_until IS NULL OR leased_until < $3)
+                    WHERE job = $1 AND finished_at IS NULL AND attempts < $3
+                      AND (leased_until IS NULL OR leased_until < now())
                     ORDER BY slot DESC LIMIT 1 FOR UPDATE SKIP LOCKED
                 )
-                RETURNING slot
+                RETURNING slot, attempts
                 """,
                 job.name,
-                now + job.lease,
-                now,
+                job.lease,
                 _ATTEMPTS,
             )
-            return taken
+            return None if taken is None else _Taken(taken["slot"], taken["attempts"])
 
-    async def _run(self, job: Job, slot: datetime) -> None:
+    async def _run(self, job: Job, taken: _Taken) -> None:
+        slot = taken.slot
         try:
             await job.run(slot)
         except Exception as error:
@@ -97,33 +106,35 @@ class Scheduler:
             log.error("job failed", job=job.name, slot=slot.isoformat(), error=describe(error), exc_info=error)
             if is_transient(error):
                 raise
-            await self._finish(job, slot, describe(error))
+            await self._finish(job, taken, describe(error))
             return
         jobs_run.labels(job.name, "done").inc()
-        await self._finish(job, slot, None)
+        await self._finish(job, taken, None)
 
-    async def _finish(self, job: Job, slot: datetime, error: str | None) -> None:
-        """Close the slot, or after an error give the lease back so that it is tried again."""
+    async def _finish(self, job: Job, taken: _Taken, error: str | None) -> None:
+        """Close the slot, or after an error give the lease back; nothing, when another has taken it meanwhile."""
         async with self._database.connection() as connection:
             await connection.execute(
                 """
                 UPDATE schedule_slots
-                SET error = $3, finished_at = CASE WHEN $3::text IS NULL THEN $4::timestamptz END, leased_until = $4
-                WHERE job = $1 AND slot = $2
+                SET error = $3, leased_until = NULL, finished_at = CASE WHEN $3::text IS NULL THEN now() END
+                WHERE job = $1 AND slot = $2 AND attempts = $4
                 """,
                 job.name,
-                slot,
+                taken.slot,
                 error,
-                self._clock.now(),
+                taken.attempt,
             )
 
 
-async def prune(connection: Connection, older_than: timedelta) -> None:
+async def prune(connection: Connection, older_than: timedelta) -> int:
     """Forget slots that ended long ago; the latest of each job stays, since it says what was done."""
-    await connection.execute(
-        """
-        DELETE FROM schedule_slots AS old WHERE slot < now() - $1::interval
-        AND EXISTS (SELECT 1 FROM schedule_slots AS newer WHERE newer.job = old.job AND newer.slot > old.slot)
-        """,
-        older_than,
+    return affected(
+        await connection.execute(
+            """
+            DELETE FROM schedule_slots AS old WHERE slot < now() - $1::interval
+            AND EXISTS (SELECT 1 FROM schedule_slots AS newer WHERE newer.job = old.job AND newer.slot > old.slot)
+            """,
+            older_than,
+        )
     )

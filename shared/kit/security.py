@@ -63,7 +63,7 @@ class Gate:
                 options={"require": ["exp", "sub", "aud", "role"]},
             )
             return Caller(Role(claims["role"]), int(claims["sub"]))
-        except (jwt.InvalidTokenError, ValueError):
+        except (jwt.PyJWTError, ValueError):
             raise _unauthorized("The token is not valid or has expired.") from None
 
 

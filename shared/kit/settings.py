@@ -3,10 +3,13 @@
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_PREFIX = "development-"
+_SHORTEST_SECRET = 32
 
 
 class SecretMissing(ValueError):
@@ -24,6 +27,7 @@ class CommonSettings(BaseSettings):
 
     database_url: str
     kafka_bootstrap_servers: str
+    kafka_replication: int = Field(3, ge=1)
     redis_url: str = "redis://127.0.0.1:6379/0"
     time_zone: ZoneInfo = ZoneInfo("UTC")
     development: bool = False
@@ -44,6 +48,10 @@ class CommonSettings(BaseSettings):
     def _secrets_are_real(self) -> Self:
         for name in ("service_token", "privacy_key", "operations_key"):
             require_secret(f"LEADLINE_{name.upper()}", getattr(self, name), development=self.development)
+        if self.person_token_public_key:
+            require_public_key("LEADLINE_PERSON_TOKEN_PUBLIC_KEY", self.person_token_public_key)
+        elif not self.development:
+            raise SecretMissing("LEADLINE_PERSON_TOKEN_PUBLIC_KEY is not set: give the console's public key, as PEM")
         return self
 
     def service_database_url(self, service: str) -> str:
@@ -69,6 +77,20 @@ def require_secret(name: str, value: SecretStr, *, development: bool) -> None:
     """Raise `SecretMissing` when a secret is empty, or made for development while this is not development."""
     text = value.get_secret_value()
     if not text:
-        raise SecretMissing(f"{name} is not set: give it a random value of at least 32 characters")
-    if text.startswith(DEVELOPMENT_PREFIX) and not development:
+        raise SecretMissing(f"{name} is not set: give it a random value of at least {_SHORTEST_SECRET} characters")
+    if development:
+        return
+    if text.startswith(DEVELOPMENT_PREFIX):
         raise SecretMissing(f"{name} holds a development secret: set a random value of your own")
+    if len(text) < _SHORTEST_SECRET:
+        raise SecretMissing(f"{name} is too short: give it a random value of at least {_SHORTEST_SECRET} characters")
+
+
+def require_public_key(name: str, pem: str) -> None:
+    """Raise `SecretMissing` when a text is no Ed25519 public key."""
+    try:
+        key = load_pem_public_key(pem.replace("\\n", "\n").encode())
+    except ValueError:
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise SecretMissing(f"{name} is no Ed25519 public key in PEM form")

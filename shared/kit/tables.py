@@ -70,6 +70,7 @@ def add_kit_tables(metadata: MetaData) -> None:
         Column("attempts", Integer, nullable=False),
         Column("created_at", _INSTANT, nullable=False, server_default=now),
         Column("replayed_at", _INSTANT),
+        Index("uq_dead_letters_record", "consumer", "topic", "partition", "offset", "produced_at", unique=True),
         Index("ix_dead_letters_waiting", "consumer", "id", postgresql_where=text("replayed_at IS NULL")),
     )
     Table(
@@ -142,6 +143,7 @@ CREATE TABLE dead_letters (
     created_at timestamptz NOT NULL DEFAULT now(),
     replayed_at timestamptz
 );
+CREATE UNIQUE INDEX uq_dead_letters_record ON dead_letters (consumer, topic, partition, "offset", produced_at);
 CREATE INDEX ix_dead_letters_waiting ON dead_letters (consumer, id) WHERE replayed_at IS NULL;
 CREATE TABLE consumer_stops (
     consumer text NOT NULL CONSTRAINT pk_consumer_stops PRIMARY KEY,

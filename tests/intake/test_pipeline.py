@@ -45,8 +45,9 @@ class StandInForLeads:
             service="leads", topic=INQUIRIES, decode=decode_inquiry, handle=self.on_inquiries, database=self.database
         )
         source = OutboxSource([SETTLEMENTS], self.database.committed)
-        relay = Relay(source=source, database=self.database, bootstrap_servers=bootstrap_servers, service="leads")
-        return Worker("leads", bootstrap_servers, consumers=[consumer], relays=[relay])
+        broker = Broker(bootstrap_servers)
+        relay = Relay(source=source, database=self.database, broker=broker, service="leads")
+        return Worker("leads", broker, consumers=[consumer], relays=[relay])
 
     async def on_inquiries(self, connection: Connection, batch: Sequence[Received[InquiryReceived]]) -> None:
         """Answer each inquiry with "new"."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from shared.contracts.topics import Topic
+from shared.kit.broker import Broker
 from shared.kit.consumer import Consumer
 from shared.kit.database import Database
 from shared.kit.process import Worker
@@ -26,10 +27,11 @@ async def running(worker: Worker) -> AsyncIterator[Worker]:
 def relay_worker(database: Database, topics: Sequence[Topic], bootstrap_servers: str) -> Worker:
     """A worker with nothing but the relay of an outbox."""
     source = OutboxSource(topics, database.committed)
-    relay = Relay(source=source, database=database, bootstrap_servers=bootstrap_servers, service="tested")
-    return Worker("tested", bootstrap_servers, relays=[relay])
+    broker = Broker(bootstrap_servers)
+    relay = Relay(source=source, database=database, broker=broker, service="tested")
+    return Worker("tested", broker, relays=[relay])
 
 
 def consuming_worker(consumer: Consumer[Any], bootstrap_servers: str) -> Worker:
     """A worker with nothing but a consumer."""
-    return Worker("tested", bootstrap_servers, consumers=[consumer])
+    return Worker("tested", Broker(bootstrap_servers), consumers=[consumer])

@@ -5,9 +5,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from deploy.local.servers import Servers
@@ -17,7 +19,7 @@ from shared.kit import inbox
 from shared.kit.broker import Broker
 from shared.kit.consumer import Consumer, GroupSettings
 from shared.kit.database import Connection, Database
-from shared.kit.records import Received
+from shared.kit.records import Received, Record, from_kafka
 from tests.kit.conftest import FAST_GROUP, SERVICE, Noted, decode_noted, effects, migrate_kit, noted, record_effects
 from tests.kit.running import consuming_worker, running
 from tests.support.waiting import eventually
@@ -216,3 +218,70 @@ async def test_joining_and_killed_workers_lose_and_double_nothing(
 
 async def _progress(database: Database, count: int) -> bool:
     return len(await effects(database)) > count
+
+
+async def test_what_cannot_be_stored_of_a_bad_record_does_not_take_its_neighbours_along(
+    database: Database, topic: Topic
+) -> None:
+    """A dead letter with NUL in its key and headers is kept, and so are the effects of the records beside it."""
+    consumer = consumer_of(topic, database)
+    raw = SimpleNamespace(
+        topic=topic.name,
+        partition=0,
+        offset=1,
+        timestamp=0,
+        key=b"\x00key",
+        value=b"\x00 no json",
+        headers=[("event-type", b"noted.v1"), ("odd\x00", b"\x00\xff")],
+    )
+    await consumer.process([from_kafka(raw), as_record(topic, noted(1), 2)])
+    assert [1] == await effects(database)
+    async with database.connection() as connection:
+        assert 1 == await connection.fetchval("SELECT count(*) FROM dead_letters")
+
+
+def as_record(topic: Topic, event: Noted, offset: int) -> Record:
+    """An event as it would be read."""
+    body = event.model_dump_json().encode()
+    return Record(topic.name, 0, offset, b"key", "noted.v1", {}, body, datetime.now(UTC))
+
+
+async def test_a_record_is_put_aside_once_and_whoever_waits_is_told(database: Database, topic: Topic) -> None:
+    """A bad record that is read again is neither kept nor announced a second time."""
+    told: list[tuple[int, str]] = []
+
+    async def fail(_: Connection, batch: Sequence[Received[Noted]]) -> None:
+        raise KeyError("never")
+
+    async def tell(_: Connection, received: Received[Noted], error: str) -> None:
+        told.append((received.event.number, error))
+
+    consumer = Consumer(
+        service=SERVICE, topic=topic, decode=decode_noted, handle=fail, database=database, on_put_aside=tell
+    )
+    record = as_record(topic, noted(7), 1)
+    for _ in range(2):
+        await consumer.process([record])
+    assert [(7, "KeyError")] == told
+    async with database.connection() as connection:
+        assert 1 == await connection.fetchval("SELECT count(*) FROM dead_letters")
+        assert 1 == await connection.fetchval("SELECT count(*) FROM outbox")
+
+
+async def test_an_unexpected_failure_repeats_the_batch(
+    database: Database, topic: Topic, bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails in the machinery itself, the batch is processed again and its offsets wait for it."""
+    await publish(bootstrap_servers, topic, bodies(*range(10)))
+    consumer = consumer_of(topic, database)
+    whole, failures = consumer.process, [RuntimeError("a bug"), RuntimeError("still there")]
+
+    async def process(records: Sequence[Record]) -> None:
+        if failures:
+            raise failures.pop()
+        await whole(records)
+
+    monkeypatch.setattr(consumer, "process", process)
+    async with running(consuming_worker(consumer, bootstrap_servers)):
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
+    assert list(range(10)) == sorted(await effects(database))

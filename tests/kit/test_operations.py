@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from shared.contracts.operations import CommandAnswered, CommandIssued, decode_result
@@ -12,8 +13,9 @@ from shared.kit.broker import Broker
 from shared.kit.clock import SystemClock
 from shared.kit.consumer import Consumer
 from shared.kit.database import Connection, Database
+from shared.kit.dead_letters import Letter
 from shared.kit.health import Status
-from shared.kit.operations import Operations, issue, sign
+from shared.kit.operations import Operations, _signature, issue, sign
 from shared.kit.records import Received, Record
 from tests.kit.conftest import SERVICE, Noted, decode_noted, effects, noted, record_effects
 
@@ -101,10 +103,11 @@ async def test_expired_unknown_and_failing_commands_are_answered(operations: Ope
 async def test_dead_letters_are_listed_and_replayed(operations: Operations, database: Database, topic: Any) -> None:
     """A replayed dead letter takes effect once through its own handler; one that still fails stays."""
     name = f"{SERVICE}.{topic.name}"
-    good, bad = record_of(noted(5).model_dump_json().encode(), "noted.v1"), record_of(b"nothing", "noted.v1")
+    good = record_of(noted(5).model_dump_json().encode(), "noted.v1")
+    bad = record_of(b"nothing", "noted.v1")
     async with database.transaction() as connection:
         for record in (good, bad):
-            await dead_letters.put(connection, name, "copies", record, "ValueError", attempts=3)
+            await dead_letters.put(connection, Letter(name, record, "ValueError", attempts=3), "copies")
     listed, replayed, again = await run(
         operations, database, [command("dlq.list"), command("dlq.replay"), command("dlq.replay")]
     )
@@ -125,3 +128,14 @@ async def test_status_names_what_stands_still(operations: Operations, database: 
     assert "too many" == status.result["consumers"][0]["stopped"]
     assert [name] == resumed.result["resumed"]
     assert after.result["consumers"][0]["stopped"] is None
+
+
+async def test_a_newer_command_line_is_understood(operations: Operations, database: Database) -> None:
+    """The signature covers the fields as they were sent, also those that this version does not know."""
+    fields = {**command("count").model_dump(mode="json"), "invented": "later"}
+    fields["signature"] = _signature(fields, KEY)
+    body = orjson.dumps(fields)
+    event = CommandIssued.model_validate_json(body)
+    async with database.transaction() as connection:
+        await operations.on_commands(connection, [Received(record_of(body, event.type), event)])
+    assert [1] == await effects(database)
