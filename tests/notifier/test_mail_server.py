@@ -156,7 +156,11 @@ async def test_no_commands_in_addresses(recipient: str) -> None:
 )
 def test_settings_that_cannot_work_stop_the_start(changed: dict[str, str], field: str) -> None:
     """A sender that is no address, and a password over an open line, are refused at the start."""
-    good = {"smtp_host": "mail.example", "mail_from": "Leadline <leadline@shop.example>"}
+    good = {
+        "smtp_host": "mail.example",
+        "mail_from": "Leadline <leadline@shop.example>",
+        "LEADLINE_CONSOLE_URL": "https://console.example",
+    }
     NotifierSettings.model_validate(good)
     with pytest.raises(ValidationError) as refusal:
         NotifierSettings.model_validate(good | changed)
