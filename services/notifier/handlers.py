@@ -9,21 +9,18 @@ from shared.contracts.leads import AnyLeadEvent, LeadAssigned
 from shared.kit.clock import Clock
 from shared.kit.database import Connection
 from shared.kit.records import Received
-from shared.kit.signals import Signal
 
 
 class Handlers:
-    """What notifier does with the events it reads; `planned` tells the sender that there is work."""
+    """What notifier does with the events it reads."""
 
-    def __init__(self, *, clock: Clock, planned: Signal) -> None:
+    def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._planned = planned
 
     async def on_lead_events(self, connection: Connection, batch: Sequence[Received[AnyLeadEvent]]) -> None:
         """Plan what is to be told about assignments; other events of leads need no words yet."""
         assignments = [received.event for received in batch if isinstance(received.event, LeadAssigned)]
-        if await plan_notifications(connection, self._clock, assignments):
-            self._planned.set()
+        await plan_notifications(connection, self._clock, assignments)
 
     async def on_members(self, connection: Connection, batch: Sequence[Received[MemberChanged]]) -> None:
         """Keep the addresses of the team."""

@@ -83,7 +83,7 @@ async def list_notifications(
 
 @router.post("/{notification_id}/retry", status_code=202)
 async def retry(request: Request, _: Supervisor, notification_id: UUID) -> NotificationView:
-    """Send a failed or ambiguous notification again; 409 for any other."""
+    """Send a failed, ambiguous or withdrawn notification again; 409 for any other."""
     database: Database = request.app.state.database
     clock: Clock = request.app.state.clock
     async with database.session() as session:

@@ -1,4 +1,4 @@
-"""What notifier does by the clock: it sends what is due, and forgets what nobody needs any more."""
+"""What notifier does by the clock: it sends what is due, and finds what was left half sent."""
 
 from datetime import timedelta
 
@@ -7,22 +7,24 @@ from shared.kit.signals import Signal
 
 _POLL = timedelta(milliseconds=250)
 _SWEEP_EVERY = timedelta(seconds=15)
-_KEPT = timedelta(days=60)
 
 
 class SendingLoop:
-    """A loop that sends what is due; it looks four times a second, or at once when something was planned."""
+    """A loop that sends what is due; it looks four times a second, and at once when this process committed something.
+
+    A nudge from within the transaction that plans a notification would come before anybody can see it.
+    """
 
     name = "sender"
 
-    def __init__(self, sender: NotificationSender, planned: Signal) -> None:
+    def __init__(self, sender: NotificationSender, committed: Signal) -> None:
         self._sender = sender
-        self._planned = planned
+        self._committed = committed
 
     async def tick(self) -> timedelta:
         """Send a handful, and go on at once while there is more."""
         if not await self._sender.send_due():
-            await self._planned.wait(_POLL)
+            await self._committed.wait(_POLL)
         return timedelta(0)
 
 

@@ -22,7 +22,6 @@ from shared.kit.clock import Clock
 from shared.kit.database import Database
 from shared.kit.health import Status
 from shared.kit.process import Service, Worker
-from shared.kit.signals import Signal
 from shared.kit.web import build_app
 
 NAME = "notifier"
@@ -85,12 +84,11 @@ def build_sender(own: NotifierSettings, database: Database, leads: LeadsClient, 
 
 def build_worker(assembly: Assembly, sender: NotificationSender) -> tuple[Worker, Status]:
     """What happens to leads and who there is on the way in, mails on the way out."""
-    planned = Signal()
-    handlers = Handlers(clock=assembly.clock, planned=planned)
+    handlers = Handlers(clock=assembly.clock)
     return assembly.worker(
         [
             assembly.consumer(LEAD_EVENTS, decode_lead_event, handlers.on_lead_events),
             assembly.consumer(TEAM_MEMBERS, decode_member, handlers.on_members),
         ],
-        loops=[SendingLoop(sender, planned), AbandonedLoop(sender)],
+        loops=[SendingLoop(sender, assembly.database.committed), AbandonedLoop(sender)],
     )

@@ -34,11 +34,12 @@ NOON = datetime(2026, 4, 24, 12, 0, tzinfo=UTC)
 
 @dataclass
 class FakeLeads:
-    """leads' REST as far as notifier asks it; `is_away` makes it answer 503."""
+    """leads' REST as far as notifier asks it; `is_away` makes it answer 503; 404 has the type `not_found_type`."""
 
     leads: dict[int, dict[str, Any]] = field(default_factory=dict)
     inquiries: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     is_away: bool = False
+    not_found_type: str = "application/problem+json"
 
     def add(self, lead_id: int, owner: int | None, **fields: Any) -> None:
         """Have a lead with one inquiry."""
@@ -63,7 +64,7 @@ class FakeLeads:
         parts = request.path.split("/")
         lead_id = int(parts[3])
         if lead_id not in self.leads:
-            return Response(status=404)
+            return Response(b'{"status": 404}', status=404, content_type=self.not_found_type)
         found = {"items": self.inquiries[lead_id]} if len(parts) == 5 else self.leads[lead_id]
         return Response(orjson.dumps(found), content_type="application/json")
 
@@ -116,12 +117,12 @@ async def make_sender(
     await http.aclose()
 
 
-def assigned(lead_id: int, member_id: int, decision_number: int = 1) -> LeadAssigned:
-    """leads' word that a member owns a lead now."""
+def assigned(lead_id: int, member_id: int, decision_number: int = 1, at: datetime = NOON) -> LeadAssigned:
+    """leads' word that a member owns a lead since then."""
     return LeadAssigned(
         event_id=new_id(),
         correlation_id=new_id(),
-        occurred_at=SystemClock().now(),
+        occurred_at=at,
         lead_id=lead_id,
         version=2,
         decision_id=lead_id * 100 + decision_number,
@@ -165,6 +166,18 @@ async def rows(database: Database) -> list[dict[str, Any]]:
     async with database.connection() as connection:
         found = await connection.fetch("SELECT * FROM notifications ORDER BY lead_id, decision_number")
     return [dict(row) for row in found]
+
+
+async def end_leases(database: Database) -> None:
+    """Let all leases have ended a second ago, by the database's clock, which alone decides."""
+    async with database.connection() as connection:
+        await connection.execute("UPDATE notifications SET leased_until = clock_timestamp() - interval '1 second'")
+
+
+async def announced(database: Database) -> list[dict[str, Any]]:
+    """The events that wait for the relay."""
+    async with database.connection() as connection:
+        return [orjson.loads(row["body"]) for row in await connection.fetch("SELECT body FROM outbox ORDER BY id")]
 
 
 async def published(database: Database) -> list[str]:

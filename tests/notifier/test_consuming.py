@@ -17,8 +17,7 @@ from shared.kit.database import Database
 from shared.kit.identifiers import new_id
 from shared.kit.logging import configure_logging
 from shared.kit.records import Record
-from shared.kit.signals import Signal
-from tests.notifier.conftest import FakeLeads, MakeSender, assigned, member, rows
+from tests.notifier.conftest import FakeLeads, MakeSender, announced, assigned, member, rows
 from tests.notifier.mail_servers import Post, mail_server
 from tests.support.clock import MovingClock
 
@@ -32,7 +31,7 @@ def record(topic: Topic, event: Event, offset: int = 0, kind: str | None = None)
 @pytest.fixture
 def handlers(clock: MovingClock) -> Handlers:
     """The handlers."""
-    return Handlers(clock=clock, planned=Signal())
+    return Handlers(clock=clock)
 
 
 @pytest.fixture
@@ -65,6 +64,18 @@ async def test_replayed_topic_changes_nothing(database: Database, lead_events: C
     await lead_events.process([record(LEAD_EVENTS, assigned(7, 3, 1))])
     assert 3 == len(before)
     assert before == await rows(database)
+
+
+async def test_old_assignments_are_no_news(database: Database, lead_events: Consumer[Any], clock: MovingClock) -> None:
+    """What was assigned more than 2 days ago is withdrawn when it is planned, and said so once."""
+    old = assigned(7, 3, at=clock.now() - timedelta(days=2, seconds=1))
+    batch = [record(LEAD_EVENTS, old), record(LEAD_EVENTS, assigned(8, 3, at=clock.now() - timedelta(days=2)), 1)]
+    await lead_events.process(batch)
+    await lead_events.process(batch)
+    assert ["withdrawn", "waiting"] == [row["state"] for row in await rows(database)]
+    (event,) = await announced(database)
+    assert (7, 1, True) == (event["lead_id"], event["decision_number"], event["is_withdrawn"])
+    assert "the lead was assigned more than 2 days ago" == event["reason"]
 
 
 async def test_other_events_are_passed_over(database: Database, lead_events: Consumer[Any]) -> None:

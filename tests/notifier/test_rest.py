@@ -15,7 +15,7 @@ from shared.kit.assembly import Assembly
 from shared.kit.database import Database
 from shared.kit.security import mint_person_token
 from shared.kit.settings import CommonSettings
-from tests.notifier.conftest import TOKEN, FakeLeads, MakeSender, assigned, know, member, plan, rows
+from tests.notifier.conftest import TOKEN, FakeLeads, MakeSender, assigned, know, member, plan, published, rows
 from tests.notifier.mail_servers import Post, mail_server
 from tests.support.clock import MovingClock
 from tests.support.keys import PRIVATE_KEY, PUBLIC_KEY
@@ -130,6 +130,25 @@ async def test_ambiguous_is_sent_again_by_hand(
     assert post.received[0]["Message-ID"] == again.received[0]["Message-ID"]
     refused = await client.post(path, headers=as_service())
     assert (409, "sent") == (refused.status_code, refused.json()["state"])
+
+
+async def test_withdrawn_is_sent_again_by_hand(
+    client: httpx2.AsyncClient, database: Database, clock: MovingClock, leads: FakeLeads, make_sender: MakeSender
+) -> None:
+    """What was withdrawn by mistake is told after all when somebody says so."""
+    leads.add(7, owner=None)
+    await know(database, clock, member(3))
+    await plan(database, clock, assigned(7, 3))
+    post = Post()
+    async with mail_server(post) as port:
+        await make_sender(port).send_due()
+        (row,) = await rows(database)
+        assert "withdrawn" == row["state"]
+        leads.leads[7]["assigned_id"] = 3
+        await client.post(f"/rest/notifications/{row['id']}/retry", headers=as_service())
+        await make_sender(port).send_due()
+    assert "sent" == (await rows(database))[0]["state"]
+    assert ["notification.failed.v1", "notification.sent.v1"] == await published(database)
 
 
 async def test_retry_of_nothing(client: httpx2.AsyncClient) -> None:

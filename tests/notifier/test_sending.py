@@ -1,14 +1,26 @@
 """Sending: one mail per assignment, through real SMTP servers of every temper."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
 
 from services.notifier.domain.notifications import NotificationState
-from services.notifier.use_cases.send_notifications import LEASE
+from services.notifier.schedules import SendingLoop
 from shared.kit.database import Database
-from tests.notifier.conftest import FakeLeads, MakeSender, assigned, know, member, plan, published, rows
+from tests.notifier.conftest import (
+    FakeLeads,
+    MakeSender,
+    announced,
+    assigned,
+    end_leases,
+    know,
+    member,
+    plan,
+    published,
+    rows,
+)
 from tests.notifier.mail_servers import Post, mail_server
 from tests.support.clock import MovingClock
 
@@ -36,7 +48,13 @@ async def test_mail_reaches_the_owner(database: Database, make_sender: MakeSende
         assert 1 == await make_sender(port).send_due()
     (row,), (mail,) = await rows(database), post.received
     assert "sent" == row["state"]
-    assert ["notification.sent.v1"] == await published(database)
+    (event,) = await announced(database)
+    assert ("notification.sent.v1", 7, 3, 1) == (
+        event["type"],
+        event["lead_id"],
+        event["member_id"],
+        event["decision_number"],
+    )
     assert [["member3@shop.example"]] == post.recipients
     assert "New lead LEAD-20260424-007: Ana Gómez (WhatsApp)" == mail["Subject"]
     assert f"<{row['id']}@shop.example>" == mail["Message-ID"]
@@ -138,13 +156,14 @@ async def test_sender_killed_in_the_middle_is_ambiguous(
     """When the sender is gone after the content began to leave, the end of its lease makes it ambiguous, once."""
     async with database.transaction() as connection:
         await connection.execute(
-            "UPDATE notifications SET state = 'sending', lease = gen_random_uuid(), leased_until = $1",
-            clock.now() + LEASE,
+            "UPDATE notifications SET state = 'sending', lease = gen_random_uuid(), "
+            "leased_until = clock_timestamp() + interval '20 seconds'"
         )
     async with mail_server(Post()) as port:
         sender = make_sender(port)
+        clock.advance(timedelta(days=1))
         assert [0, 0] == [await sender.send_due(), await sender.record_abandoned()]
-        clock.advance(LEASE + timedelta(seconds=1))
+        await end_leases(database)
         assert [0, 1, 0] == [await sender.send_due(), await sender.record_abandoned(), await sender.record_abandoned()]
     assert "ambiguous" == (await rows(database))[0]["state"]
     assert ["notification.failed.v1"] == await published(database)
@@ -157,7 +176,7 @@ async def test_late_answer_corrects_ambiguous(database: Database, clock: MovingC
     async with mail_server(post) as port:
         sending = asyncio.create_task(make_sender(port).send_due())
         await asyncio.wait_for(post.content_reached.wait(), 5)
-        clock.advance(LEASE + timedelta(seconds=1))
+        await end_leases(database)
         assert 1 == await make_sender(port).record_abandoned()
         assert "ambiguous" == (await rows(database))[0]["state"]
         await sending
@@ -172,13 +191,15 @@ async def test_sender_killed_before_the_content_is_replaced(
     """A lease whose holder died before the content left is taken over when it ends."""
     async with database.transaction() as connection:
         await connection.execute(
-            "UPDATE notifications SET lease = gen_random_uuid(), leased_until = $1", clock.now() + LEASE
+            "UPDATE notifications SET lease = gen_random_uuid(), "
+            "leased_until = clock_timestamp() + interval '20 seconds'"
         )
     post = Post()
     async with mail_server(post) as port:
         sender = make_sender(port)
+        clock.advance(timedelta(hours=1))
         assert 0 == await sender.send_due()
-        clock.advance(LEASE + timedelta(seconds=1))
+        await end_leases(database)
         assert 1 == await sender.send_due()
     assert 1 == len(post.received)
 
@@ -236,7 +257,14 @@ async def test_what_is_no_longer_true_is_not_told(
     (row,) = await rows(database)
     assert ("withdrawn", reason) == (row["state"], row["reason"])
     assert [] == post.received
-    assert [] == await published(database)
+    (event,) = await announced(database)
+    assert ("notification.failed.v1", reason, True, False, 1) == (
+        event["type"],
+        event["reason"],
+        event["is_withdrawn"],
+        event["is_ambiguous"],
+        event["decision_number"],
+    )
 
 
 @pytest.mark.usefixtures("one_assignment")
@@ -246,6 +274,20 @@ async def test_deleted_lead_is_not_told(database: Database, leads: FakeLeads, ma
     async with mail_server(Post()) as port:
         await make_sender(port).send_due()
     assert "withdrawn" == (await rows(database))[0]["state"]
+
+
+@pytest.mark.usefixtures("one_assignment")
+@pytest.mark.parametrize("media_type", ["text/html; charset=utf-8", "application/json"])
+async def test_not_found_of_somebody_else_is_not_believed(
+    database: Database, leads: FakeLeads, make_sender: MakeSender, media_type: str
+) -> None:
+    """A 404 that is no problem document comes from a proxy or a wrong address: the mail waits."""
+    leads.leads.clear()
+    leads.not_found_type = media_type
+    async with mail_server(Post()) as port:
+        await make_sender(port).send_due()
+    (row,) = await rows(database)
+    assert ("waiting", "leads answered 404") == (row["state"], row["reason"])
 
 
 @pytest.mark.usefixtures("one_assignment")
@@ -347,3 +389,30 @@ async def test_reassignment_is_told_again(
         await make_sender(port).send_due()
     assert ["withdrawn", "sent"] == [row["state"] for row in await rows(database)]
     assert [["member4@shop.example"]] == post.recipients
+
+
+async def test_versions_may_be_milliseconds(database: Database, clock: MovingClock) -> None:
+    """A member's version is as large as the milliseconds since 1970."""
+    await know(database, clock, member(3, 1_790_000_000_000), member(3, 1_790_000_000_001, email="new@shop.example"))
+    async with database.connection() as connection:
+        assert "new@shop.example" == await connection.fetchval("SELECT email FROM members WHERE id = 3")
+
+
+@pytest.mark.usefixtures("one_assignment")
+async def test_looks_at_once_after_a_commit(database: Database, make_sender: MakeSender) -> None:
+    """The sending loop rests while nothing is committed, is not woken by its own look, and looks at once after one."""
+    async with mail_server(Post()) as port:
+        sender = make_sender(port)
+        await sender.send_due()
+        loop = SendingLoop(sender, database.committed)
+        started = time.monotonic()
+        await loop.tick()
+        await loop.tick()
+        assert 0.45 < time.monotonic() - started
+        resting = asyncio.create_task(loop.tick())
+        await asyncio.sleep(0.02)
+        started = time.monotonic()
+        async with database.transaction() as connection:
+            await connection.execute("SELECT 1")
+        await resting
+        assert 0.15 > time.monotonic() - started

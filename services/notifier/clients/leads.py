@@ -6,6 +6,7 @@ import httpx2
 from pydantic import BaseModel, Field, ValidationError
 
 from services.notifier.domain.delivery import LeadsAway
+from shared.kit.problems import MEDIA_TYPE as PROBLEM_DOCUMENT
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -66,12 +67,15 @@ class LeadsClient:
         return inquiries.items[0] if inquiries.items else None
 
     async def _get(self, path: str, params: dict[str, str] | None = None) -> Any:
-        """The JSON at a path, or None for 404 and 410."""
+        """The JSON at a path, or None when leads itself says 404 or 410.
+
+        A proxy, or something else on leads' port, says 404 as well; only leads says it in a problem document.
+        """
         try:
             response = await self._http.get(path, params=params)
         except httpx2.HTTPError as error:
             raise LeadsAway(f"leads cannot be reached: {type(error).__name__}") from None
-        if response.status_code in (404, 410):
+        if response.status_code in (404, 410) and _media_type(response) == PROBLEM_DOCUMENT:
             return None
         if response.status_code != 200:
             raise LeadsAway(f"leads answered {response.status_code}")
@@ -86,6 +90,10 @@ def build_http(url: str, service_token: str) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
         base_url=url, headers={"Authorization": f"Bearer {service_token}"}, timeout=_TIMEOUT, trust_env=False
     )
+
+
+def _media_type(response: httpx2.Response) -> str:
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _read(model: type[M], answer: Any) -> M:

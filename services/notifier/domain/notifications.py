@@ -7,6 +7,8 @@ from enum import StrEnum
 from uuid import UUID, uuid5
 
 GIVE_UP_AFTER = timedelta(days=2)
+OUTDATED_AFTER = timedelta(days=2)
+OUTDATED = "the lead was assigned more than 2 days ago"
 MEMBER_UNKNOWN = "the member is not known here yet"
 SENDER_DIED = "its sender died while the content was on its way"
 _SHORTEST = timedelta(seconds=2)
@@ -23,8 +25,9 @@ class NotificationState(StrEnum):
     """Where a notification stands.
 
     waiting → sending → sent | failed | ambiguous, back to waiting after a temporary failure; waiting → withdrawn
-    when there is nothing to tell any more. `sending` begins right before the mail's content leaves: a process
-    that dies in it leaves it unknown whether the mail arrived, and that is what `ambiguous` says.
+    when there is nothing to tell any more, at once when it is old news. `sending` begins right before the mail's
+    content leaves: a process that dies in it leaves it unknown whether the mail arrived, and that is what
+    `ambiguous` says.
     """
 
     WAITING = "waiting"
@@ -35,7 +38,7 @@ class NotificationState(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
-RETRYABLE = frozenset({NotificationState.FAILED, NotificationState.AMBIGUOUS})
+RETRYABLE = frozenset({NotificationState.FAILED, NotificationState.AMBIGUOUS, NotificationState.WITHDRAWN})
 """The states that an operator may send back to waiting."""
 
 
@@ -44,16 +47,18 @@ class NotificationNotFound(LookupError):
 
 
 class NotRetryable(ValueError):
-    """Only a failed or ambiguous notification may be sent again."""
+    """Only a failed, ambiguous or withdrawn notification may be sent again."""
 
     def __init__(self, state: NotificationState) -> None:
-        super().__init__(f"The notification is {state.value}; only failed and ambiguous ones may be sent again.")
+        super().__init__(
+            f"The notification is {state.value}; only failed, ambiguous and withdrawn ones may be sent again."
+        )
         self.state = state
 
 
 @dataclass(frozen=True, slots=True)
 class NewNotification:
-    """A notification that is to be made, unless it exists."""
+    """A notification that is to be made, unless it exists; withdrawn from the start when there is a reason for it."""
 
     id: UUID
     kind: NotificationKind
@@ -61,6 +66,7 @@ class NewNotification:
     decision_number: int
     member_id: int
     correlation_id: UUID
+    withdrawn_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class DueNotification:
     id: UUID
     kind: NotificationKind
     lead_id: int
+    decision_number: int
     member_id: int
     correlation_id: UUID
     attempts: int

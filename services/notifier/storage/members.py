@@ -26,7 +26,7 @@ async def apply(connection: Connection, members: Sequence[MemberChanged]) -> lis
     changed = await connection.fetch(
         """
         INSERT INTO members (id, version, email, is_active)
-        SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::boolean[])
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::boolean[])
         ON CONFLICT (id) DO UPDATE
         SET version = excluded.version, email = excluded.email, is_active = excluded.is_active
         WHERE members.version < excluded.version

@@ -1,7 +1,10 @@
-"""The statements on notifications that its consumer and its sender use."""
+"""The statements on notifications that its consumer and its sender use.
+
+Leases are set and compared by the database's clock alone: the clocks of two senders may differ by more than a lease.
+"""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -15,20 +18,22 @@ from services.notifier.domain.notifications import (
 from shared.kit.database import Connection, affected
 
 
-async def add(connection: Connection, new: Sequence[NewNotification], now: datetime) -> int:
-    """Make those notifications that do not exist, due at once, and return how many.
+async def add(connection: Connection, new: Sequence[NewNotification], now: datetime) -> set[UUID]:
+    """Make those notifications that do not exist, due at once or withdrawn, and return their ids.
 
     Sorted by key, so that two transactions with the same ones queue up instead of deadlocking.
     """
     rows = sorted(new, key=lambda one: (one.kind, one.lead_id, one.decision_number))
-    status = await connection.execute(
+    made = await connection.fetch(
         """
-        INSERT INTO notifications (id, kind, lead_id, decision_number, member_id, correlation_id,
+        INSERT INTO notifications (id, kind, lead_id, decision_number, member_id, correlation_id, reason,
                                    state, due_at, waiting_since, created_at, updated_at)
-        SELECT id, kind, lead_id, decision_number, member_id, correlation_id, 'waiting', $7, $7, $7, $7
-        FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::int[], $5::bigint[], $6::uuid[])
-          AS row (id, kind, lead_id, decision_number, member_id, correlation_id)
+        SELECT id, kind, lead_id, decision_number, member_id, correlation_id, reason,
+               CASE WHEN reason IS NULL THEN 'waiting' ELSE 'withdrawn' END, $8, $8, $8, $8
+        FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::int[], $5::bigint[], $6::uuid[], $7::text[])
+          AS row (id, kind, lead_id, decision_number, member_id, correlation_id, reason)
         ON CONFLICT DO NOTHING
+        RETURNING id
         """,
         [row.id for row in rows],
         [row.kind.value for row in rows],
@@ -36,9 +41,10 @@ async def add(connection: Connection, new: Sequence[NewNotification], now: datet
         [row.decision_number for row in rows],
         [row.member_id for row in rows],
         [row.correlation_id for row in rows],
+        [row.withdrawn_because for row in rows],
         now,
     )
-    return affected(status)
+    return {row["id"] for row in made}
 
 
 async def wake(connection: Connection, member_ids: Sequence[int], reason: str, now: datetime) -> None:
@@ -55,36 +61,37 @@ async def wake(connection: Connection, member_ids: Sequence[int], reason: str, n
 
 
 async def lease(
-    connection: Connection, holder: UUID, now: datetime, until: datetime, limit: int
+    connection: Connection, holder: UUID, now: datetime, length: timedelta, limit: int
 ) -> Sequence[DueNotification]:
     """Take notifications that are due and in nobody's hands, the longest waiting first."""
     rows = await connection.fetch(
         """
-        UPDATE notifications SET lease = $1, leased_until = $3, attempts = attempts + 1, updated_at = $2
+        UPDATE notifications
+        SET lease = $1, leased_until = clock_timestamp() + $3::interval, attempts = attempts + 1, updated_at = $2
         WHERE id IN (
             SELECT id FROM notifications
-            WHERE state = 'waiting' AND due_at <= $2 AND (leased_until IS NULL OR leased_until < $2)
+            WHERE state = 'waiting' AND due_at <= $2 AND (leased_until IS NULL OR leased_until < clock_timestamp())
             ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED
         )
-        RETURNING id, kind, lead_id, member_id, correlation_id, attempts, waiting_since
+        RETURNING id, kind, lead_id, decision_number, member_id, correlation_id, attempts, waiting_since
         """,
         holder,
         now,
-        until,
+        length,
         limit,
     )
     return [_due(row, holder) for row in rows]
 
 
-async def renew(connection: Connection, holder: UUID, until: datetime) -> None:
+async def renew(connection: Connection, holder: UUID, length: timedelta) -> None:
     """Hold on to what is still in hand."""
     await connection.execute(
         """
-        UPDATE notifications SET leased_until = $2
+        UPDATE notifications SET leased_until = clock_timestamp() + $2::interval
         WHERE lease = $1 AND leased_until IS NOT NULL AND state IN ('waiting', 'sending')
         """,
         holder,
-        until,
+        length,
     )
 
 
@@ -93,7 +100,7 @@ async def begin(connection: Connection, due: DueNotification, now: datetime) -> 
     status = await connection.execute(
         """
         UPDATE notifications SET state = 'sending', updated_at = $3
-        WHERE id = $1 AND lease = $2 AND state = 'waiting' AND leased_until > $3
+        WHERE id = $1 AND lease = $2 AND state = 'waiting' AND leased_until > clock_timestamp()
         """,
         due.id,
         due.lease,
@@ -146,10 +153,10 @@ async def abandon(connection: Connection, reason: str, now: datetime, limit: int
         """
         UPDATE notifications SET state = 'ambiguous', reason = $1, leased_until = NULL, updated_at = $2
         WHERE id IN (
-            SELECT id FROM notifications WHERE state = 'sending' AND leased_until < $2
+            SELECT id FROM notifications WHERE state = 'sending' AND leased_until < clock_timestamp()
             LIMIT $3 FOR UPDATE SKIP LOCKED
         )
-        RETURNING id, kind, lead_id, member_id, correlation_id, attempts, waiting_since, lease
+        RETURNING id, kind, lead_id, decision_number, member_id, correlation_id, attempts, waiting_since, lease
         """,
         reason,
         now,
@@ -163,6 +170,7 @@ def _due(row: asyncpg.Record, holder: UUID) -> DueNotification:
         id=row["id"],
         kind=NotificationKind(row["kind"]),
         lead_id=row["lead_id"],
+        decision_number=row["decision_number"],
         member_id=row["member_id"],
         correlation_id=row["correlation_id"],
         attempts=row["attempts"],

@@ -29,13 +29,14 @@ class NotifierTable(SQLModel, registry=registry(metadata=metadata)):
 class Member(NotifierTable, table=True):
     """notifier's copy of a member's address, from `team.members.v1`; only a higher version is applied.
 
-    `email` is None for somebody who was erased.
+    Versions are of assignment's making and as large as milliseconds since 1970. `email` is None for somebody
+    who was erased.
     """
 
     __tablename__ = "members"
 
     id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    version: int
+    version: int = Field(sa_type=BigInteger)
     email: str | None = Field(default=None, sa_type=Text)
     is_active: bool
 
@@ -43,8 +44,9 @@ class Member(NotifierTable, table=True):
 class Notification(NotifierTable, table=True):
     """One thing to tell one member; who and what they are about is asked of leads when it is sent.
 
-    `lease` is the sender that has it in hand, until `leased_until`. `waiting_since` is when it was made, or last
-    sent back to waiting by hand. `reason` says why it is where it is, for operators.
+    `lease` is the sender that has it in hand, until `leased_until` by the database's clock.
+    `waiting_since` is when it was made, or last sent back to waiting by hand. `reason` says why it is where it is,
+    for operators.
     """
 
     __tablename__ = "notifications"

@@ -1,4 +1,4 @@
-"""Send a notification again that failed, or of which nobody knows whether it arrived."""
+"""Send a notification again that failed, was withdrawn, or of which nobody knows whether it arrived."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +18,7 @@ from services.notifier.storage.tables import Notification
 async def retry_notification(session: AsyncSession, notification_id: UUID, now: datetime) -> Notification:
     """Make it wait again, due at once, with its patience renewed; its mail keeps its Message-ID.
 
-    Locks the row. Raises `NotificationNotFound`, or `NotRetryable` for one that was not given up.
+    Locks the row. Raises `NotificationNotFound`, or `NotRetryable` for one that waits or was sent.
     """
     query = select(Notification).where(col(Notification.id) == notification_id).with_for_update()
     row = (await session.exec(query)).one_or_none()

@@ -25,10 +25,8 @@ from services.notifier.domain.notifications import (
     wait_after,
 )
 from services.notifier.storage import members, notifications
-from shared.contracts.notifications import AnyNotificationEvent, NotificationFailed, NotificationSent
-from shared.contracts.topics import NOTIFIER_EVENTS
+from services.notifier.use_cases.announce_notifications import announce_notifications
 from shared.contracts.words import LeadStatus
-from shared.kit import metrics, outbox
 from shared.kit.clock import Clock
 from shared.kit.database import Connection, Database, is_conflict, is_transient
 from shared.kit.identifiers import new_id
@@ -76,9 +74,10 @@ class NotificationSender:
 
     async def send_due(self) -> int:
         """Send the notifications that have waited longest, and return how many were taken in hand."""
-        now, holder = self._clock.now(), new_id()
-        async with self._database.transaction() as connection:
-            due = await notifications.lease(connection, holder, now, now + LEASE, self._at_once)
+        holder = new_id()
+        # One statement that commits by itself: a transaction would nudge those who wait for commits, us among them.
+        async with self._database.connection() as connection:
+            due = await notifications.lease(connection, holder, self._clock.now(), LEASE, self._at_once)
         if due:
             renewing = asyncio.create_task(self._renew(holder))
             try:
@@ -93,7 +92,7 @@ class NotificationSender:
             await asyncio.sleep(_RENEW_EVERY.total_seconds())
             try:
                 async with self._database.connection() as connection:
-                    await notifications.renew(connection, holder, self._clock.now() + LEASE)
+                    await notifications.renew(connection, holder, LEASE)
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -102,9 +101,10 @@ class NotificationSender:
     async def record_abandoned(self) -> int:
         """Record as ambiguous what a dead sender had begun to hand over, and return how many."""
         async with self._database.transaction() as connection:
-            abandoned = await notifications.abandon(connection, SENDER_DIED, self._clock.now(), 100)
-            for due in abandoned:
-                await self._announce(connection, due, NotificationState.AMBIGUOUS, SENDER_DIED)
+            now = self._clock.now()
+            abandoned = await notifications.abandon(connection, SENDER_DIED, now, 100)
+            if abandoned:
+                await announce_notifications(connection, abandoned, NotificationState.AMBIGUOUS, SENDER_DIED, now)
         return len(abandoned)
 
     async def _handle(self, due: DueNotification) -> None:
@@ -189,30 +189,9 @@ class NotificationSender:
     async def _record(
         self, connection: Connection, due: DueNotification, state: NotificationState, reason: str | None
     ) -> None:
-        if await notifications.end(connection, due, state, reason, self._clock.now()):
-            await self._announce(connection, due, state, reason)
-
-    async def _announce(
-        self, connection: Connection, due: DueNotification, state: NotificationState, reason: str | None
-    ) -> None:
-        metrics.notifications.labels(due.kind.value, state.value).inc()
-        if state is not NotificationState.WITHDRAWN:
-            await outbox.append(connection, NOTIFIER_EVENTS, [(due.id, self._event(due, state, reason))])
-
-    def _event(self, due: DueNotification, state: NotificationState, reason: str | None) -> AnyNotificationEvent:
-        facts = {
-            "event_id": new_id(),
-            "occurred_at": self._clock.now(),
-            "correlation_id": due.correlation_id,
-            "notification_id": due.id,
-            "kind": due.kind.value,
-            "lead_id": due.lead_id,
-            "member_id": due.member_id,
-        }
-        if state is NotificationState.SENT:
-            return NotificationSent.model_validate(facts)
-        is_ambiguous = state is NotificationState.AMBIGUOUS
-        return NotificationFailed.model_validate({**facts, "reason": reason, "is_ambiguous": is_ambiguous})
+        now = self._clock.now()
+        if await notifications.end(connection, due, state, reason, now):
+            await announce_notifications(connection, [due], state, reason, now)
 
     async def _insist(self, write: Write) -> None:
         """Write what became of a mail, also while the database is away: nobody else can know it."""
