@@ -11,9 +11,13 @@ import os
 import sys
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
+from asyncpg import PostgresError
+
 from deploy import prepare
 from deploy.cli.ops import Command, consumers_status, run_command
 from deploy.local.assignments import read_assignments
+from deploy.local.servers import KAFKA, POSTGRES, VALKEY
 from shared.kit.operations import OperationRefused
 
 
@@ -69,9 +73,7 @@ def to_command(arguments: argparse.Namespace) -> Command:
 def main() -> int:
     """Run one command; 0 when it was carried out, 1 with a sentence when not."""
     arguments = parser().parse_args()
-    running = Path(os.environ.get("LEADLINE_DATA") or ".leadline") / "environment"
-    for name, value in read_assignments(running).items():
-        os.environ.setdefault(name, value)
+    adopt_running_system()
     try:
         if arguments.command == "prepare":
             prepare.main()
@@ -84,11 +86,22 @@ def main() -> int:
         elif arguments.action == "status":
             return asyncio.run(consumers_status())
         else:
-            asyncio.run(run_command(to_command(arguments), arguments.timeout))
-    except (OperationRefused, OSError, TimeoutError, ValueError) as error:
+            return asyncio.run(run_command(to_command(arguments), arguments.timeout))
+    except (OperationRefused, KafkaError, PostgresError, OSError, TimeoutError, ValueError) as error:
         print(f"leadline: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def adopt_running_system() -> None:
+    """Take the settings of the system that `make run` started here, unless the environment names servers itself.
+
+    All of them or none: a mixture would migrate one system with the secrets of another.
+    """
+    if any(os.environ.get(name) for name in (POSTGRES, VALKEY, KAFKA)):
+        return
+    folder = Path(os.environ.get("LEADLINE_DATA") or ".leadline")
+    os.environ.update(read_assignments(folder / "environment"))
 
 
 if __name__ == "__main__":

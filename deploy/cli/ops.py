@@ -27,12 +27,13 @@ class Command:
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
-async def run_command(command: Command, timeout: float) -> None:
-    """Send a command, wait for its answer and print it; raises `OperationRefused` when it was not carried out."""
+async def run_command(command: Command, timeout: float) -> int:
+    """Send a command and print its answer; 1 when a part of it failed. Raises `OperationRefused` when all of it did."""
     answer = await send(command, timeout)
     if answer.state is not CommandState.DONE:
         raise OperationRefused(f"{command.target} answered {answer.state.value}: {answer.error}")
     print(json.dumps(answer.result, indent=2))
+    return 1 if answer.result.get("failed") else 0
 
 
 async def send(command: Command, timeout: float) -> CommandAnswered:
@@ -73,7 +74,11 @@ async def _exchange(bootstrap_servers: str, message: CommandIssued) -> CommandAn
             headers=[(EVENT_TYPE_HEADER, event_type(message).encode())],
         )
         async for record in consumer:
-            answer = decode_result(event_type(CommandAnswered), record.value)
+            try:
+                answer = decode_result(event_type(CommandAnswered), record.value or b"")
+            except ValueError:
+                # Not an answer of ours; the topic may hold anything.
+                continue
             if answer is not None and answer.correlation_id == message.event_id:
                 return answer
         raise ConnectionError("the broker closed the connection")

@@ -1,5 +1,6 @@
-"""Settings as lines that a shell can source: `export NAME='value'`."""
+"""Settings as lines that a shell can source: `export NAME=value`."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,14 +9,14 @@ def read_assignments(path: Path) -> dict[str, str]:
     """Read what `write_assignments` wrote; a file that is not there holds nothing."""
     if not path.exists():
         return {}
-    pairs = [line.removeprefix("export ").split("=", 1) for line in path.read_text().splitlines()]
-    return {name: value.strip("'") for name, value in pairs}
+    words = [word for word in shlex.split(path.read_text()) if word != "export"]
+    return dict(word.split("=", 1) for word in words)
 
 
 def write_assignments(path: Path, settings: Mapping[str, str]) -> None:
-    """Write settings at once, readable by us alone; no value may hold a quote or a line end."""
+    """Write settings at once, readable by us alone."""
     unfinished = path.with_suffix(".new")
     unfinished.unlink(missing_ok=True)
     unfinished.touch(mode=0o600)
-    unfinished.write_text("".join(f"export {name}='{value}'\n" for name, value in settings.items()))
+    unfinished.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()))
     unfinished.replace(path)
