@@ -89,8 +89,10 @@ def require(role: Role) -> Callable[[Request], Awaitable[Caller]]:
     """
 
     async def dependency(request: Request) -> Caller:
-        gate: Gate = request.app.state.gate
-        caller = gate.authenticate(request.headers.get("authorization"))
+        caller: Caller | None = getattr(request.state, "caller", None)
+        if caller is None:
+            gate: Gate = request.app.state.gate
+            caller = gate.authenticate(request.headers.get("authorization"))
         if not caller.has(role):
             raise Problem(403, f"This needs the role {role.value}; yours is {caller.role.value}.")
         return caller

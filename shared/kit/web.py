@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.kit import problems
 from shared.kit.metrics import http_seconds
+from shared.kit.problems import Problem
 from shared.kit.security import Gate
 
 BODY_LIMIT = 1_048_576
@@ -87,6 +88,26 @@ class BodyLimit:
         await self._app(scope, counting, send)
 
 
+class TokenFirst:
+    """ASGI middleware that answers 401 on `/rest/` before anything of a body is read or parsed."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its caller in the request's state, or refuse it."""
+        if scope["type"] == "http" and scope["path"].startswith("/rest/"):
+            headers = dict(scope["headers"])
+            try:
+                caller = self._gate.authenticate(headers.get(b"authorization", b"").decode("latin-1"))
+            except Problem as problem:
+                await problem.response()(scope, receive, send)
+                return
+            scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+
 class Timing:
     """ASGI middleware that measures each request under its route, not its path, which may hold ids."""
 
@@ -134,5 +155,6 @@ def build_app(
         app.include_router(router)
     problems.install(app, translations or {})
     app.add_middleware(BodyLimit, limit=body_limit)
+    app.add_middleware(TokenFirst, gate=gate)
     app.add_middleware(Timing)
     return app

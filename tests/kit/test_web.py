@@ -148,6 +148,12 @@ async def test_a_body_that_is_no_object_is_refused(client: httpx2.AsyncClient, b
     assert "application/problem+json" == answer.headers["content-type"]
 
 
+@pytest.mark.parametrize("body", [b"{", b"[" * 100_000])
+async def test_nothing_is_read_without_a_token(client: httpx2.AsyncClient, body: bytes) -> None:
+    """On REST paths a missing token is a 401 whatever the body is."""
+    assert 401 == (await client.post("/rest/notes", content=body)).status_code
+
+
 async def test_a_body_without_length_is_limited(client: httpx2.AsyncClient) -> None:
     """A chunked body is counted while it comes in."""
 
