@@ -155,6 +155,30 @@ async def test_two_people_with_verified_identities_are_flagged(database: Databas
     assert Reason.SHARED_VERIFIED == candidate["reason"]
 
 
+async def test_stated_phone_takes_nobody_who_is_verified(database: Database) -> None:
+    """Whoever has proved an id of theirs stays who they are, though somebody else has stated their phone before."""
+    (bo,) = await register(database, inquiry("bo", whatsapp_user("MX.1"), channel=Channel.WHATSAPP))
+    (ada,) = await register(database, inquiry("ada", phone("52"), first_name="Ada"))
+    chat = inquiry("bo 2", phone("52", Evidence.VERIFIED), whatsapp_user("MX.1"), channel=Channel.WHATSAPP)
+    (again,) = await register(database, chat)
+    assert (bo.lead_id, True) == (again.lead_id, bo.lead_id != ada.lead_id)
+    of_bo, of_ada = await lead_of(database, bo.lead_id), await lead_of(database, ada.lead_id)
+    (candidate,) = await rows(database, "SELECT * FROM person_candidates")
+    assert (of_bo["person_id"], of_ada["person_id"], Reason.STATED_ELSEWHERE) == (
+        candidate["person_id"], candidate["other_person_id"], candidate["reason"]
+    )  # fmt: skip
+    (known,) = await rows(database, "SELECT * FROM identities WHERE kind = 'phone'")
+    assert ("stated", of_ada["person_id"]) == (known["evidence"], known["person_id"])
+
+
+async def test_evidence_rises_for_the_one_who_proves_it(database: Database) -> None:
+    """A phone that its owner stated first and then wrote from is verified, as the platform spells it."""
+    await register(database, inquiry("a", phone("52").model_copy(update={"value": "052"})))
+    await register(database, inquiry("b", phone("52", Evidence.VERIFIED)))
+    (identity,) = await rows(database, "SELECT * FROM identities")
+    assert ("verified", "+52") == (identity["evidence"], identity["value"])
+
+
 async def test_claimed_address_is_a_candidate_at_most(database: Database) -> None:
     """Somebody else's contact card never joins its owner, whose lead stays apart."""
     (owner,) = await register(database, inquiry("a", phone("52", Evidence.VERIFIED)))

@@ -56,6 +56,9 @@ class Reason(StrEnum):
     CLAIMED = "claimed"
 
 
+_PLATFORMS = (IdentityKind.WHATSAPP_USER, IdentityKind.MESSENGER_USER, IdentityKind.INSTAGRAM_USER)
+
+
 class Candidate(NamedTuple):
     """Two people to be looked at by a human; `person_id` is the one who just wrote."""
 
@@ -89,9 +92,12 @@ def address_of(identity: Identity) -> Address:
 
 
 def joining(identities: Iterable[Identity]) -> list[Identity]:
-    """The identities that can make an inquiry somebody's, the verified ones first; claims never do."""
+    """The identities that can make an inquiry somebody's, the most trusted first; claims never do.
+
+    Verified before stated, and a platform's id, which never passes to somebody else, before a phone or a mail address.
+    """
     found = [identity for identity in identities if identity.evidence is not Evidence.CLAIMED]
-    return sorted(found, key=lambda identity: identity.evidence is not Evidence.VERIFIED)
+    return sorted(found, key=lambda one: (one.evidence is not Evidence.VERIFIED, one.kind not in _PLATFORMS))
 
 
 def best_of_kind(identities: Iterable[Identity], kind: IdentityKind) -> Identity | None:
@@ -104,13 +110,17 @@ class Directory:
     """Addresses with their owners, and people with their stated names; grows as inquiries are met.
 
     `sharers` are people who stated somebody else's address under a name that contradicts the owner's: they are
-    recognised when they state it again. `bound` are addresses that got their owner here.
+    recognised when they state it again. `proven` are the addresses whose owner showed verified evidence of them;
+    of others the owner's word is all there is. `bound` are addresses that got their owner here, `raised` those
+    that their owner proved here, with how they wrote them then.
     """
 
     owners: dict[Address, int] = field(default_factory=dict)
+    proven: set[Address] = field(default_factory=set)
     sharers: dict[Address, list[int]] = field(default_factory=dict)
     names: dict[int, StatedName] = field(default_factory=dict)
     bound: dict[Address, int] = field(default_factory=dict)
+    raised: dict[Address, str] = field(default_factory=dict)
     candidates: dict[Candidate, None] = field(default_factory=dict)
 
     def meet(self, who: Introduction) -> Meeting:
@@ -125,14 +135,22 @@ class Directory:
                 self._flag(person, address_of(identity), Reason.CLAIMED)
         return Meeting(person, known is None, tuple(dict.fromkeys(rivals)))
 
+    def learn(self, person: int, identities: Iterable[Identity]) -> None:
+        """Take addresses that a known person is said to have; what is somebody else's becomes a candidate."""
+        for identity in joining(identities):
+            self._claim(identity, person, self.names.get(person, StatedName()))
+
     def _find(self, identities: Sequence[Identity], name: StatedName) -> int | None:
+        verified = [address_of(identity) for identity in identities if identity.evidence is Evidence.VERIFIED]
+        # Who only stated a phone must not be taken for the one who proves now that it is theirs.
+        for address in sorted(verified, key=lambda address: address not in self.proven):
+            if address in self.owners:
+                return self.owners[address]
         for identity in identities:
             address = address_of(identity)
             owner = self.owners.get(address)
             if owner is None:
                 continue
-            if identity.evidence is Evidence.VERIFIED:
-                return owner
             sharers = self.sharers.get(address, [])
             for person in [owner, *sharers]:
                 if not names_conflict(self._known_words(person), name.words):
@@ -143,13 +161,20 @@ class Directory:
         """Give an address without owner to the person; return the owner when the names contradict each other."""
         address = address_of(identity)
         owner = self.owners.get(address)
+        is_verified = identity.evidence is Evidence.VERIFIED
         if owner is None:
             self.owners[address] = self.bound[address] = person
+            if is_verified:
+                self.proven.add(address)
             return None
         if owner == person:
+            if is_verified and address not in self.proven:
+                self.proven.add(address)
+                self.raised[address] = identity.value
             return None
-        if identity.evidence is Evidence.VERIFIED:
-            self._flag(person, address, Reason.SHARED_VERIFIED)
+        if is_verified:
+            shared = address in self.proven
+            self._flag(person, address, Reason.SHARED_VERIFIED if shared else Reason.STATED_ELSEWHERE)
             return None
         if person in self.sharers.get(address, ()):
             return owner

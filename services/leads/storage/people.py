@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from services.leads.domain.people import Address, Candidate, Reason, StatedName
 from shared.contracts.words import Evidence
@@ -19,10 +19,11 @@ class Writing(NamedTuple):
 
 
 class StoredAddress(NamedTuple):
-    """An address in the database, locked until the transaction ends."""
+    """An address in the database, with the evidence that its owner gave for it."""
 
     id: int
     person_id: int
+    evidence: str
 
 
 class StoredPerson(NamedTuple):
@@ -44,7 +45,8 @@ async def lock_addresses(
     """Insert the addresses that nobody has, lock them all, and say whose they are.
 
     The upsert waits for any other transaction that holds one of them, and then sees what that one decided: two
-    batches that meet the same new person cannot both believe that they are first. Evidence only rises.
+    batches that meet the same new person cannot both believe that they are first. What is known of an address
+    stays as it is: whose evidence this is, is decided later.
     """
     ordered = sorted(writings)
     rows = await connection.fetch(
@@ -55,11 +57,8 @@ async def lock_addresses(
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
             WITH ORDINALITY AS row (kind, scope, match_key, value, evidence, person_id, position)
         ORDER BY row.position
-        ON CONFLICT (kind, scope, match_key) DO UPDATE SET
-            last_seen_at = excluded.last_seen_at,
-            value = CASE WHEN known.evidence < excluded.evidence THEN excluded.value ELSE known.value END,
-            evidence = greatest(known.evidence, excluded.evidence)
-        RETURNING id, kind, scope, match_key, person_id
+        ON CONFLICT (kind, scope, match_key) DO UPDATE SET last_seen_at = excluded.last_seen_at
+        RETURNING id, kind, scope, match_key, person_id, evidence
         """,
         [row.address.kind for row in ordered],
         [row.address.scope for row in ordered],
@@ -69,20 +68,14 @@ async def lock_addresses(
         [row.spare_person_id for row in ordered],
         now,
     )
-    return {
-        Address(row["kind"], row["scope"], row["match_key"]): StoredAddress(row["id"], row["person_id"]) for row in rows
-    }
-
-
-# greatest() and < above compare words: 'stated' < 'verified' is what makes them a scale.
-assert Evidence.STATED < Evidence.VERIFIED
+    return _addresses(rows)
 
 
 async def list_addresses(connection: Connection, addresses: Collection[Address]) -> dict[Address, StoredAddress]:
     """Whose these addresses are, without locking them; unknown ones are left out."""
     rows = await connection.fetch(
         """
-        SELECT id, kind, scope, match_key, person_id FROM identities
+        SELECT id, kind, scope, match_key, person_id, evidence FROM identities
         JOIN unnest($1::text[], $2::text[], $3::text[]) AS row (kind, scope, match_key)
             USING (kind, scope, match_key)
         """,
@@ -90,8 +83,15 @@ async def list_addresses(connection: Connection, addresses: Collection[Address])
         [address.scope for address in addresses],
         [address.match_key for address in addresses],
     )
+    return _addresses(rows)
+
+
+def _addresses(rows: Iterable[Any]) -> dict[Address, StoredAddress]:
     return {
-        Address(row["kind"], row["scope"], row["match_key"]): StoredAddress(row["id"], row["person_id"]) for row in rows
+        Address(row["kind"], row["scope"], row["match_key"]): StoredAddress(
+            row["id"], row["person_id"], row["evidence"]
+        )
+        for row in rows
     }
 
 
@@ -178,6 +178,19 @@ async def give_addresses(connection: Connection, owners: Sequence[tuple[int, int
         """,
         [identity_id for identity_id, _ in owners],
         [person_id for _, person_id in owners],
+    )
+
+
+async def raise_evidence(connection: Connection, proofs: Sequence[tuple[int, str]]) -> None:
+    """Note that the owners of locked addresses proved them, as (identity id, how it was written then)."""
+    await connection.execute(
+        """
+        UPDATE identities SET evidence = $3, value = row.value
+        FROM unnest($1::bigint[], $2::text[]) AS row (id, value) WHERE identities.id = row.id
+        """,
+        [identity_id for identity_id, _ in proofs],
+        [value for _, value in proofs],
+        Evidence.VERIFIED,
     )
 
 

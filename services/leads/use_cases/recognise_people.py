@@ -37,6 +37,7 @@ async def recognise_people(connection: Connection, inquiries: Sequence[InquiryRe
     claimed = await _claimed(connection, inquiries, addresses)
     directory = Directory(
         owners={address: found.person_id for address, found in (known | claimed).items()},
+        proven={address for address, found in (known | claimed).items() if found.evidence == Evidence.VERIFIED},
         sharers=sharers,
         names={person_id: person.name for person_id, person in people.items()},
     )
@@ -45,7 +46,7 @@ async def recognise_people(connection: Connection, inquiries: Sequence[InquiryRe
         for inquiry, spare_id in zip(inquiries, spare_ids, strict=True)
     ]
     await _write_people(connection, directory, _profiles(inquiries, meetings), people, now)
-    await _write_addresses(connection, directory, addresses | claimed, now)
+    await write_addresses(connection, directory, addresses | claimed, now)
     return Recognised(meetings, people)
 
 
@@ -56,11 +57,8 @@ async def _lock_addresses(
     for inquiry, spare_id in zip(inquiries, spare_ids, strict=True):
         for identity in joining(inquiry.sender.identities):
             address = address_of(identity)
-            first = writings.get(address)
-            if first is None:
-                writings[address] = Writing(address, identity.value, identity.evidence, spare_id)
-            elif first.evidence < identity.evidence:
-                writings[address] = first._replace(value=identity.value, evidence=identity.evidence)
+            # The first to show a new address gets it, with their evidence; who shows it later may be somebody else.
+            writings.setdefault(address, Writing(address, identity.value, identity.evidence, spare_id))
     return await storage.lock_addresses(connection, writings.values(), now) if writings else {}
 
 
@@ -121,9 +119,10 @@ async def _write_people(
         await storage.rename_people(connection, renamed, now)
 
 
-async def _write_addresses(
+async def write_addresses(
     connection: Connection, directory: Directory, stored: dict[Address, StoredAddress], now: datetime
 ) -> None:
+    """Write what a directory learned about locked addresses: their owners, their evidence, and who may be one."""
     moved = [
         (stored[address].id, person_id)
         for address, person_id in directory.bound.items()
@@ -131,6 +130,9 @@ async def _write_addresses(
     ]
     if moved:
         await storage.give_addresses(connection, moved)
+    if directory.raised:
+        proofs = [(stored[address].id, value) for address, value in directory.raised.items()]
+        await storage.raise_evidence(connection, proofs)
     if directory.candidates:
         flagged = [(candidate, stored[candidate.address].id) for candidate in directory.candidates]
         await storage.flag_candidates(connection, flagged, now)
