@@ -9,6 +9,8 @@ from services.intake.domain.values import as_text
 from shared.kit.text import UnreadableJson, clean_text, dump_json, parse_json
 
 MOST_FIELDS = 100
+# Fields that come again, such as checkboxes, are several pairs.
+MOST_PAIRS = MOST_FIELDS * 4
 LONGEST_NAME = 100
 LONGEST_POST = 100_000
 REDIRECT_FIELD = "redirect_to"
@@ -69,9 +71,9 @@ def parse_urlencoded_form(raw: bytes) -> dict[str, Any]:
     """The fields of `application/x-www-form-urlencoded`."""
     try:
         text = raw.decode("utf-8", "replace")
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS * 4, errors="replace")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PAIRS, errors="replace")
     except ValueError:
-        raise FieldRefused("body", "too_many_fields", f"a form may have {MOST_FIELDS} fields") from None
+        raise too_many_fields() from None
     return join_pairs(pairs)
 
 
@@ -84,11 +86,21 @@ def parse_plain_form(raw: bytes) -> dict[str, Any]:
 
 
 def join_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Fields from names and values; a name that comes again, such as of checkboxes, joins its values."""
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        fields[name] = f"{fields[name]}, {value}" if fields.get(name) else value
-    return fields
+    """Fields from names and values; a name that comes again, such as of checkboxes, joins its values.
+
+    Raises `FieldRefused` as soon as there are too many.
+    """
+    found: dict[str, list[str]] = {}
+    for number, (name, value) in enumerate(pairs):
+        if number == MOST_PAIRS:
+            raise too_many_fields()
+        found.setdefault(name, []).append(value)
+    return {name: ", ".join(filter(None, values)) for name, values in found.items()}
+
+
+def too_many_fields() -> FieldRefused:
+    """What is said of a form with more fields than anybody fills in."""
+    return FieldRefused("body", "too_many_fields", f"a form may have {MOST_FIELDS} fields")
 
 
 def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +109,7 @@ def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
     What the form's author calls `tel` or `Full name` is our `phone` and `name`, unless those are there as well.
     """
     if len(fields) > MOST_FIELDS:
-        raise FieldRefused("body", "too_many_fields", f"a form may have {MOST_FIELDS} fields")
+        raise too_many_fields()
     checked: dict[str, Any] = {}
     for name, value in fields.items():
         if len(name) > LONGEST_NAME:

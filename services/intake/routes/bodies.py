@@ -10,19 +10,19 @@ LIMIT = 3 * 1024 * 1024
 _PATIENCE_SECONDS = 20.0
 
 
-async def read_body(request: Request) -> bytes:
-    """The whole body; a `Problem` with 413 above 3 MB, announced or not, and with 408 when it does not come."""
+async def read_body(request: Request, limit: int = LIMIT) -> bytes:
+    """The whole body; a `Problem` with 413 above the limit, announced or not, and with 408 when it does not come."""
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > LIMIT:
-        raise _too_large()
+    if announced.isdecimal() and int(announced) > limit:
+        raise _too_large(limit)
     chunks: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             async for chunk in request.stream():
                 size += len(chunk)
-                if size > LIMIT:
-                    raise _too_large()
+                if size > limit:
+                    raise _too_large(limit)
                 chunks.append(chunk)
     except TimeoutError:
         raise Problem(408, "The body did not arrive in time.") from None
@@ -31,5 +31,5 @@ async def read_body(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _too_large() -> Problem:
-    return Problem(413, f"A body may have {LIMIT} bytes.")
+def _too_large(limit: int) -> Problem:
+    return Problem(413, f"A body may have {limit} bytes.")

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, FormUnreadable, check_fields
+from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, FormUnreadable
 from services.intake.routes.bodies import read_body
-from services.intake.routes.form_bodies import is_json, media_type, parse_form
+from services.intake.routes.form_bodies import body_limit, is_json, media_type, read_fields
 from services.intake.routes.refusals import TRANSLATIONS
 from services.intake.storage.forms import FormRules, find_active_form
 from services.intake.use_cases.manage_forms import FORM_KEY
@@ -79,7 +79,7 @@ class PublicForms:
 
     async def _submit(self, request: Request, form: FormRules) -> Response:
         headers = request.headers
-        fields = check_fields(await parse_form(headers, await read_body(request)))
+        fields = await read_fields(headers, await read_body(request, body_limit(headers)))
         lead_uuid = await self.submit_form(form, fields, _circumstances(headers))
         if _wants_json(headers):
             return JSONResponse({"lead_uuid": str(lead_uuid)}, 201)

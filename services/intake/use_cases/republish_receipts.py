@@ -24,7 +24,7 @@ class RepublishReceipts:
         async with self.database.connection() as connection:
             if not await receipts.count_silent(connection):
                 return 0
-        read_up_to = await self.broker.committed(group_id(_READER, INQUIRIES), INQUIRIES.name)
+        read_up_to = (await self.broker.committed(group_id(_READER, INQUIRIES))).get(INQUIRIES.name, {})
         if not read_up_to:
             return 0
         async with self.database.connection() as connection:
