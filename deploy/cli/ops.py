@@ -58,7 +58,7 @@ async def send(command: Command, timeout: float) -> CommandAnswered:
 
 async def _exchange(bootstrap_servers: str, message: CommandIssued) -> CommandAnswered:
     # Positions are taken before the command is sent, so that a quick answer is not missed.
-    ends = await Broker(bootstrap_servers).end_offsets(OPS_RESULTS.name)
+    ends = (await Broker(bootstrap_servers).end_offsets(OPS_RESULTS.name))[OPS_RESULTS.name]
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
     producer = build_producer(bootstrap_servers, "operator")
     await consumer.start()

@@ -1,7 +1,7 @@
 """Kafka: topics made from their declaration, and questions about offsets. Consuming is in `consumer`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import monotonic
@@ -110,32 +110,49 @@ class Broker:
                 raise error(f"topic {name} could not be created with {self._replication} replicas")
         return missing
 
-    async def end_offsets(self, topic: str) -> dict[int, int]:
-        """The offset that the next record of each partition will get; empty when the topic does not exist."""
+    async def end_offsets(self, *topics: str) -> dict[str, dict[int, int]]:
+        """For each topic and partition the offset that the next record will get; none for a topic that is not there."""
+        ends: dict[str, dict[int, int]] = {topic: {} for topic in topics}
         async with self._admin() as admin:
-            if topic not in await admin.list_topics():
-                return {}
-            (described,) = await admin.describe_topics([topic])
-        places = [TopicPartition(topic, partition["partition"]) for partition in described["partitions"]]
+            present = sorted(set(topics) & set(await admin.list_topics()))
+            described = await admin.describe_topics(present) if present else []
+        places = [
+            TopicPartition(one["topic"], partition["partition"]) for one in described for partition in one["partitions"]
+        ]
+        if not places:
+            return ends
         async with self._consumer() as consumer:
-            ends = await consumer.end_offsets(places)
-        return {at.partition: end for at, end in ends.items()}
+            for at, end in (await consumer.end_offsets(places)).items():
+                ends[at.topic][at.partition] = end
+        return ends
 
-    async def committed(self, group: str, topic: str) -> dict[int, int]:
-        """For each partition the offset that the group reads next; partitions never committed are left out."""
+    async def committed(self, group: str) -> dict[str, dict[int, int]]:
+        """For each topic and partition the offset that a group reads next; those never committed are left out."""
         async with self._admin() as admin:
-            try:
-                offsets = await admin.list_consumer_group_offsets(group)
-            except GroupCoordinatorNotAvailableError:
-                # A cluster on which no group ever committed has no topic for offsets yet.
-                return {}
-        return {at.partition: meta.offset for at, meta in offsets.items() if at.topic == topic and meta.offset >= 0}
+            return await _committed(admin, group)
 
-    async def lag(self, group: str, topic: str) -> int:
-        """How many records the group has not committed yet."""
-        committed = await self.committed(group, topic)
-        ends = await self.end_offsets(topic)
-        return sum(max(0, end - committed.get(partition, 0)) for partition, end in ends.items())
+    async def lags(self, groups: Mapping[str, str]) -> dict[str, int]:
+        """How many records each group has not committed yet of its topic."""
+        async with self._admin() as admin:
+            committed = {group: await _committed(admin, group) for group in groups}
+        ends = await self.end_offsets(*set(groups.values()))
+        return {
+            group: sum(max(0, end - committed[group].get(topic, {}).get(at, 0)) for at, end in ends[topic].items())
+            for group, topic in groups.items()
+        }
+
+
+async def _committed(admin: AIOKafkaAdminClient, group: str) -> dict[str, dict[int, int]]:
+    try:
+        offsets = await admin.list_consumer_group_offsets(group)
+    except GroupCoordinatorNotAvailableError:
+        # A cluster on which no group ever committed has no topic for offsets yet.
+        return {}
+    found: dict[str, dict[int, int]] = {}
+    for at, meta in offsets.items():
+        if meta.offset >= 0:
+            found.setdefault(at.topic, {})[at.partition] = meta.offset
+    return found
 
 
 class TopicKeeper:

@@ -3,6 +3,7 @@
 Ready means that this process can do its own job: an API needs its database, a worker also the broker.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,9 @@ from shared.kit.database import Database
 from shared.kit.logging import get_logger
 
 log = get_logger()
+
+# A broker that hangs must not make a live service look dead.
+_PATIENCE_SECONDS = 3.0
 
 Check = Callable[[], Awaitable[None]]
 
@@ -44,13 +48,14 @@ class Status:
             stopped = await connection.fetch("SELECT consumer, reason FROM consumer_stops")
         letters = {row["consumer"]: row["count"] for row in waiting}
         stops = {row["consumer"]: row["reason"] for row in stopped}
+        lags = await self._lags()
         return {
             "service": self.service,
             "outbox_unsent": unsent,
             "consumers": [
                 {
                     "name": consumer.name,
-                    "lag": await self._lag(consumer),
+                    "lag": lags.get(consumer.name),
                     "dead_letters": letters.get(consumer.name, 0),
                     "stopped": stops.get(consumer.name),
                 }
@@ -58,13 +63,19 @@ class Status:
             ],
         }
 
-    async def _lag(self, consumer: Consumer[Any]) -> int | None:
+    async def _lags(self) -> dict[str, int]:
         try:
-            return await self._broker.lag(consumer.name, consumer.topic.name)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await lags_of(self._broker, self._consumers)
         except Exception as error:
             if is_broker_error(error):
-                return None
+                return {}
             raise
+
+
+async def lags_of(broker: Broker, consumers: Sequence[Consumer[Any]]) -> dict[str, int]:
+    """The lag of each consumer, by its name."""
+    return await broker.lags({consumer.name: consumer.topic.name for consumer in consumers})
 
 
 class LagGauge:
@@ -78,9 +89,8 @@ class LagGauge:
 
     async def tick(self) -> timedelta:
         """Ask the broker for each consumer's lag."""
-        for consumer in self._consumers:
-            lag = await self._broker.lag(consumer.name, consumer.topic.name)
-            metrics.consumer_lag.labels(consumer.name).set(lag)
+        for name, lag in (await lags_of(self._broker, self._consumers)).items():
+            metrics.consumer_lag.labels(name).set(lag)
         return timedelta(seconds=15)
 
 

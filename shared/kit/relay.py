@@ -214,10 +214,8 @@ class Relay:
         )
         self._positions = {(row["topic"], row["partition"]): row["last_offset"] for row in rows}
         lost = {row["topic"] for row in rows if row["cluster_id"] != self._cluster_id}
-        for topic in {row["topic"] for row in rows} - lost:
-            ends = await self._broker.end_offsets(topic)
-            if any(ends.get(at, 0) <= last for (name, at), last in self._positions.items() if name == topic):
-                lost.add(topic)
+        ends = await self._broker.end_offsets(*{row["topic"] for row in rows})
+        lost |= {topic for (topic, at), last in self._positions.items() if ends[topic].get(at, 0) <= last}
         if lost:
             await self._publish_again(connection, lost, "its log ends below what it acknowledged")
         self._check_at = time.monotonic() + _CHECK_LOG_SECONDS

@@ -2,11 +2,14 @@
 
 import json
 import math
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
 MAX_DEPTH = 32
+TOO_DEEP = "nested too deeply"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _SAFE_DIGITS = 18
 
@@ -31,7 +34,7 @@ def clean_json(value: Any, max_depth: int = MAX_DEPTH) -> Any:
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, (dict, list)) and max_depth == 0:
-        raise UnreadableJson("nested too deeply")
+        raise UnreadableJson(TOO_DEEP)
     if isinstance(value, dict):
         return {clean_text(key): clean_json(item, max_depth - 1) for key, item in value.items()}
     if isinstance(value, list):
@@ -46,22 +49,29 @@ def parse_json(raw: bytes, max_depth: int = MAX_DEPTH, *, clean: bool = True) ->
     ids keep every digit; NaN and infinity are refused. Of doubled keys the last counts. Texts come back
     cleaned, unless the caller keeps them as they came and has them cleaned by who reads them.
     """
-    try:
-        text = raw.decode("utf-8-sig")
-        value = json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_refuse)
-    except UnicodeDecodeError:
-        raise UnreadableJson("not UTF-8") from None
-    except RecursionError:
-        raise UnreadableJson("nested too deeply") from None
-    except UnreadableJson:
-        raise
-    except ValueError:
-        raise UnreadableJson("not JSON" if raw.strip() else "empty") from None
+    value = _load(raw, _refuse)
     if clean and b"\\u" in raw:
         return clean_json(value, max_depth)
-    if raw.count(b"[") + raw.count(b"{") > max_depth:
-        _check_depth(value, max_depth)
+    if raw.count(b"[") + raw.count(b"{") > max_depth and _is_deeper(value, max_depth):
+        raise UnreadableJson(TOO_DEEP)
     return value
+
+
+def parse_json_parts(raw: bytes) -> Any:
+    """Read JSON bytes of which some parts may be unfit to be used, so that the others can be; texts are not cleaned.
+
+    Any depth is read that Python can hold, and NaN and infinity become a Decimal: `find_flaw` says which part has
+    one, and `dump_json` writes it as it came. Raises `UnreadableJson` and nothing else.
+    """
+    return _load(raw, Decimal)
+
+
+def find_flaw(value: Any, max_depth: int = MAX_DEPTH) -> str | None:
+    """Why `parse_json` would refuse this part of what `parse_json_parts` read; None when it would not."""
+    if _is_deeper(value, max_depth):
+        return TOO_DEEP
+    constant = next((one for one in _scalars(value) if isinstance(one, Decimal)), None)
+    return None if constant is None else _not_json(constant)
 
 
 def dump_json(value: Any) -> bytes:
@@ -69,15 +79,45 @@ def dump_json(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:
-        return json.dumps(value, separators=(",", ":")).encode()
+        return json.dumps(value, separators=(",", ":"), default=float).encode()
 
 
-def _check_depth(value: Any, allowed: int) -> None:
-    if isinstance(value, (dict, list)):
-        if allowed == 0:
-            raise UnreadableJson("nested too deeply")
-        for item in value.values() if isinstance(value, dict) else value:
-            _check_depth(item, allowed - 1)
+def _load(raw: bytes, constant: Callable[[str], Any]) -> Any:
+    try:
+        text = raw.decode("utf-8-sig")
+        return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=constant)
+    except UnicodeDecodeError:
+        raise UnreadableJson("not UTF-8") from None
+    except RecursionError:
+        raise UnreadableJson(TOO_DEEP) from None
+    except UnreadableJson:
+        raise
+    except ValueError:
+        raise UnreadableJson("not JSON" if raw.strip() else "empty") from None
+
+
+def _is_deeper(value: Any, allowed: int) -> bool:
+    """Level by level, so that no depth is too much for the stack."""
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(allowed):
+        level = [item for group in level for item in _members(group) if isinstance(item, (dict, list))]
+        if not level:
+            return False
+    return bool(level)
+
+
+def _scalars(value: Any) -> Iterator[Any]:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, (dict, list)):
+            waiting.extend(_members(item))
+        else:
+            yield item
+
+
+def _members(group: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return group.values() if isinstance(group, dict) else group
 
 
 def _integer(digits: str) -> int | str:
@@ -90,4 +130,8 @@ def _float(digits: str) -> float | str:
 
 
 def _refuse(constant: str) -> Any:
-    raise UnreadableJson(f"{constant} is not JSON")
+    raise UnreadableJson(_not_json(constant))
+
+
+def _not_json(constant: object) -> str:
+    return f"{constant} is not JSON"

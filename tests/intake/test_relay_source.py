@@ -238,10 +238,10 @@ class ReaderAt(Broker):
         super().__init__("unused")
         self._offset = offset
 
-    async def committed(self, group: str, topic: str) -> dict[int, int]:
+    async def committed(self, group: str) -> dict[str, dict[int, int]]:
         """Where leads reads next."""
-        assert ("leads.intake.inquiries.v1", INQUIRIES.name) == (group, topic)
-        return {} if self._offset is None else {0: self._offset}
+        assert "leads.intake.inquiries.v1" == group
+        return {} if self._offset is None else {INQUIRIES.name: {0: self._offset}}
 
 
 async def let_pass(database: Database, time: timedelta) -> None:

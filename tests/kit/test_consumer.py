@@ -19,6 +19,7 @@ from shared.kit import inbox
 from shared.kit.broker import Broker
 from shared.kit.consumer import Consumer, GroupSettings
 from shared.kit.database import Connection, Database
+from shared.kit.health import lags_of
 from shared.kit.records import Received, Record, from_kafka
 from tests.kit.conftest import FAST_GROUP, SERVICE, Noted, decode_noted, effects, migrate_kit, noted, record_effects
 from tests.kit.running import consuming_worker, running
@@ -57,7 +58,7 @@ def consumer_of(
 
 async def caught_up(bootstrap_servers: str, consumer: Consumer[Noted]) -> bool:
     """Whether the group has committed everything."""
-    return await Broker(bootstrap_servers).lag(consumer.name, consumer.topic.name) == 0
+    return (await lags_of(Broker(bootstrap_servers), [consumer]))[consumer.name] == 0
 
 
 async def test_every_record_has_one_effect(database: Database, topic: Topic, bootstrap_servers: str) -> None:
@@ -74,13 +75,13 @@ async def test_offsets_are_committed_after_the_database(
 ) -> None:
     """While a handler's transaction is open, the group has not committed the records in it."""
     await publish(bootstrap_servers, topic, bodies(1))
-    committed_while_open: list[dict[int, int]] = []
+    committed_while_open: list[dict[str, dict[int, int]]] = []
 
     async def handle(connection: Connection, batch: Sequence[Received[Noted]]) -> None:
         await record_effects(connection, batch)
         # Long enough for a commit that was sent before the handler to be seen.
         await asyncio.sleep(0.3)
-        committed_while_open.append(await Broker(bootstrap_servers).committed(consumer.name, topic.name))
+        committed_while_open.append(await Broker(bootstrap_servers).committed(consumer.name))
 
     consumer = consumer_of(topic, database, handle)
     async with running(consuming_worker(consumer, bootstrap_servers)):

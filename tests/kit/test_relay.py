@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 async def read_all(bootstrap_servers: str, topic: Topic) -> list[int]:
     """The numbers in a topic, in the order of each partition."""
-    ends = await Broker(bootstrap_servers).end_offsets(topic.name)
+    ends = (await Broker(bootstrap_servers).end_offsets(topic.name))[topic.name]
     wanted = sum(ends.values())
     numbers: list[int] = []
     consumer = AIOKafkaConsumer(topic.name, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
@@ -110,7 +110,7 @@ async def test_a_log_that_was_wiped_is_published_again(
             await outbox.append(connection, topic, [("key", noted(100))])
 
         async def complete() -> bool:
-            ends = await Broker(servers.kafka.bootstrap_servers).end_offsets(topic.name)
+            ends = (await Broker(servers.kafka.bootstrap_servers).end_offsets(topic.name))[topic.name]
             return sum(ends.values()) >= 101 and await all_sent(database)
 
         await eventually(complete, within=60)
