@@ -1,6 +1,7 @@
 """What a registration leaves behind."""
 
 from services.leads.domain.people import Reason
+from shared.contracts.inquiries import InquiryReceived
 from shared.contracts.words import Channel, Evidence, SettlementOutcome
 from shared.kit.database import Database
 from shared.kit.identifiers import new_id
@@ -105,7 +106,7 @@ async def test_contradicting_name_opens_another_lead_and_flags_both(database: Da
     (bo_again,) = await register(database, inquiry("c", phone("341"), first_name="Bo", last_name="Lind"))
     first, second = await lead_of(database, ada.lead_id), await lead_of(database, bo.lead_id)
     assert first["person_id"] != second["person_id"]
-    assert (True, None) == (first["is_repeat"], first["repeat_of_id"])
+    assert (True, bo.lead_id) == (first["is_repeat"], first["repeat_of_id"])
     assert (True, ada.lead_id, 7) == (second["is_repeat"], second["repeat_of_id"], second["preferred_owner_id"])
     assert (REPEAT, bo.lead_id) == (bo_again.outcome, bo_again.lead_id)
     assert [Reason.NAME_CONFLICT] == [row["reason"] for row in await rows(database, "SELECT * FROM person_candidates")]
@@ -132,6 +133,48 @@ async def test_further_message_of_the_thread_is_no_repeat(database: Database) ->
     assert not (await lead_of(database, opened.lead_id))["is_repeat"]
     await register(database, inquiry("c", user, channel=Channel.FORM))
     assert (await lead_of(database, opened.lead_id))["is_repeat"]
+
+
+async def test_chat_goes_on_under_another_key(database: Database) -> None:
+    """A thread whose key changes stays one chat; of a second chat only the first message is a repeat."""
+    user, number = whatsapp_user("MX.1"), phone("52", Evidence.VERIFIED)
+    chat, second = Channel.WHATSAPP, Channel.MESSENGER
+    (opened,) = await register(database, inquiry("a", number, thread="phone", channel=chat))
+    await register(database, inquiry("b", number, user, thread="user", channel=chat))
+    await register(database, inquiry("c", user, thread="user", channel=chat))
+    assert not (await lead_of(database, opened.lead_id))["is_repeat"]
+    await register(database, inquiry("d", number, thread="page", channel=second))
+    assert (await lead_of(database, opened.lead_id))["is_repeat"]
+    last = inquiry("f", user, thread="user", channel=chat)
+    await register(database, inquiry("e", number, thread="page", channel=second), last)
+    lines = [row["text"].split(" on ")[0] for row in await rows(database, "SELECT text FROM history ORDER BY id")]
+    opening, further, repeat = "Opened by an inquiry", "Further message", "Repeat inquiry"
+    assert [opening, further, further, repeat, further, further] == lines
+
+
+async def test_another_ad_in_the_same_chat_is_a_repeat(database: Database) -> None:
+    """Coming back by another ad counts, by the same one it does not."""
+
+    def from_ad(name: str, ad: str | None) -> InquiryReceived:
+        chat = inquiry(name, phone("52", Evidence.VERIFIED), channel=Channel.WHATSAPP, thread="t")
+        return chat.model_copy(update={"attribution": {"referral": {"source_id": ad}} if ad else {}})
+
+    repeats = []
+    for name, ad in (("a", "1"), ("b", None), ("c", "1"), ("d", "2")):
+        (answer,) = await register(database, from_ad(name, ad))
+        repeats.append((await lead_of(database, answer.lead_id))["is_repeat"])
+    assert [False, False, False, True] == repeats
+
+
+async def test_phone_that_nobody_can_read_gives_way(database: Database) -> None:
+    """A later number that can be read takes the place of one that cannot; a good one stays; history tells both."""
+    (opened,) = await register(database, inquiry("a", mail("a@example.com"), phone="ask at the desk"))
+    await register(database, inquiry("b", mail("a@example.com"), phone("52"), phone="052"))
+    await register(database, inquiry("c", mail("a@example.com"), phone("53")))
+    lead = await lead_of(database, opened.lead_id)
+    assert ("052", "52") == (lead["phone"], lead["phone_key"])
+    changes = [row["changes"].get("phone") for row in await rows(database, "SELECT changes FROM history ORDER BY id")]
+    assert [{"from": None, "to": "ask at the desk"}, {"from": "ask at the desk", "to": "052"}, None] == changes
 
 
 async def test_phone_less_person_gains_a_phone(database: Database) -> None:
@@ -199,9 +242,36 @@ async def test_inquiry_after_closing_opens_a_repeat_for_the_same_owner(database:
     )  # fmt: skip
     ready = (await published(database, "leads.events.v1"))[-1]
     assert ("lead.ready.v1", True, 7) == (ready["type"], ready["is_repeat"], ready["preferred_owner_id"])
-    await rows(database, "UPDATE leads SET deleted_at = now() WHERE id = $1", second.lead_id)
+    await rows(database, "UPDATE leads SET deleted_at = now(), assigned_id = 8 WHERE id = $1", second.lead_id)
     (third,) = await register(database, inquiry("c", phone("341")))
-    assert (NEW, second.lead_id) == (third.outcome, (await lead_of(database, third.lead_id))["repeat_of_id"])
+    lead = await lead_of(database, third.lead_id)
+    assert (NEW, first.lead_id, 7) == (third.outcome, lead["repeat_of_id"], lead["preferred_owner_id"])
+
+
+async def test_deleted_lead_is_pointed_at_when_there_is_no_other(database: Database) -> None:
+    """Somebody whose only lead was deleted is known; a lead of who shares the phone is preferred to a deleted one."""
+    (first,) = await register(database, inquiry("a", phone("341"), first_name="Ada"))
+    await rows(database, "UPDATE leads SET deleted_at = now()")
+    (again,) = await register(database, inquiry("b", phone("341"), first_name="Ada"))
+    assert first.lead_id == (await lead_of(database, again.lead_id))["repeat_of_id"]
+    (bo,) = await register(database, inquiry("c", phone("341"), first_name="Bo"))
+    await rows(database, "UPDATE leads SET deleted_at = now() WHERE id = $1", bo.lead_id)
+    (bo_again,) = await register(database, inquiry("d", phone("341"), first_name="Bo"))
+    assert again.lead_id == (await lead_of(database, bo_again.lead_id))["repeat_of_id"]
+
+
+async def test_both_leads_of_a_contradiction_point_at_each_other(database: Database) -> None:
+    """In one batch or in two, and for one that was a repeat already, each lead has the other's id."""
+    ada, bo = inquiry("a", phone("1"), first_name="Ada"), inquiry("b", phone("1"), first_name="Bo")
+    eve, eve_again = inquiry("c", phone("2"), first_name="Eve"), inquiry("d", phone("2"), first_name="Eve")
+    gus = inquiry("e", phone("2"), first_name="Gus")
+    await register(database, ada, bo, eve, eve_again)
+    await register(database, gus)
+    pairs = await rows(database, "SELECT serial, is_repeat, repeat_of_id - id AS distance FROM leads ORDER BY id")
+    assert [(1, True, 1), (2, True, -1), (3, True, 1), (4, True, -1)] == [tuple(row.values()) for row in pairs]
+    created = [event for event in await published(database, "leads.events.v1") if event["type"] == "lead.created.v1"]
+    assert [False, True, False, True] == [event["is_repeat"] for event in created]
+    await assert_sound(database, [ada, bo, eve, eve_again, gus])
 
 
 async def test_promised_uuid_is_the_lead_or_an_alias_of_it(database: Database) -> None:

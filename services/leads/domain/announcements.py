@@ -69,9 +69,15 @@ def _created(entry: Entry, now: datetime) -> LeadCreated:
         channel=inquiry.channel,
         language=inquiry.sender.language,
         is_ready=True,
-        is_repeat=lead.repeat_of_id is not None,
-        repeat_of_id=lead.repeat_of_id,
+        is_repeat=_repeat_of(entry) is not None,
+        repeat_of_id=_repeat_of(entry),
     )
+
+
+def _repeat_of(entry: Entry) -> int | None:
+    """Which lead this one repeated when it was opened; it may have got another one later in the same batch."""
+    change = entry.changes.get("repeat_of_id")
+    return change["to"] if change else None
 
 
 def _ready(entry: Entry, now: datetime) -> LeadReady:
@@ -85,7 +91,7 @@ def _ready(entry: Entry, now: datetime) -> LeadReady:
         source=lead.channel,
         channel=inquiry.channel,
         language=inquiry.sender.language,
-        is_repeat=lead.repeat_of_id is not None,
+        is_repeat=_repeat_of(entry) is not None,
         preferred_owner_id=lead.preferred_owner_id,
         created_at=created_at_of(inquiry, now),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.leads.domain.names import split_name
@@ -15,6 +15,7 @@ from shared.kit.identifiers import new_id
 Changes = dict[str, dict[str, Any]]
 _CONTACT = ("first_name", "last_name", "phone", "phone_key", "email", "email_key", "language")
 _HIDDEN = ("phone_key", "email_key")
+_CHATS = (Channel.WHATSAPP, Channel.MESSENGER, Channel.INSTAGRAM)
 
 
 @dataclass(slots=True)
@@ -33,9 +34,29 @@ class Contact:
     language: str | None = None
 
 
+class Touch(NamedTuple):
+    """Where an inquiry came from: a chat with one of our accounts, or a form of its own; and its ad, if it has one."""
+
+    channel: str
+    account: str
+    thread: str
+    ad: str | None = None
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """What two inquiries from the same place have in common.
+
+        For a chat the account, because its thread gets another key when the platform tells another id of a person.
+        """
+        return (self.channel, self.account) if self.channel in _CHATS else (self.thread,)
+
+
 @dataclass(slots=True)
 class OpenLead:
-    """An open lead as registration sees it; `number` is empty for one that is being opened."""
+    """An open lead as registration sees it; `number` is empty for one that is being opened.
+
+    `places` and `ads` are where its inquiries came from.
+    """
 
     id: int
     person_id: int
@@ -52,25 +73,40 @@ class OpenLead:
     preferred_owner_id: int | None = None
     business_date: date | None = None
     is_changed: bool = False
+    places: set[tuple[str, ...]] = field(default_factory=set)
+    ads: set[str] = field(default_factory=set)
+
+    def take(self, touch: Touch) -> bool:
+        """Note where an inquiry came from; whether that is another form, ad or channel than all before."""
+        is_new = touch.place not in self.places or (touch.ad is not None and touch.ad not in self.ads)
+        self.places.add(touch.place)
+        if touch.ad is not None:
+            self.ads.add(touch.ad)
+        return is_new
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierLead:
-    """The latest lead that a person had."""
+    """The latest lead that a person had; one that is deleted only where there is no other."""
 
     id: int
     assigned_id: int | None
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened to a lead in a batch; `outcome` is empty where no inquiry of its own caused it."""
+    """One thing that happened to a lead in a batch; `outcome` is empty where no inquiry of its own caused it.
+
+    `is_repeat`: the inquiry is another form, ad or channel than those before.
+    """
 
     lead: OpenLead
     version: int
     changes: Changes
     inquiry: InquiryReceived
     outcome: SettlementOutcome | None
+    is_repeat: bool = False
 
 
 @dataclass(slots=True)
@@ -105,6 +141,10 @@ class LeadBook:
         """One entry for each inquiry, in their order."""
         return [entry for entry in self.entries if entry.outcome is not None]
 
+    def changed(self) -> list[OpenLead]:
+        """The leads that were open before and are another version now."""
+        return [lead for lead in self.open.values() if lead.is_changed and lead.number is not None]
+
     def _open(self, inquiry: InquiryReceived, meeting: Meeting) -> Entry:
         earlier = self._earlier(meeting)
         lead = OpenLead(
@@ -122,6 +162,7 @@ class LeadBook:
             preferred_owner_id=earlier.assigned_id if earlier else None,
             business_date=inquiry.business_date,
         )
+        lead.take(touch_of(inquiry))
         self.open[meeting.person_id] = lead
         if (profile := inquiry.sender.profile_name) and not stated_name(inquiry).words:
             self.profiles[meeting.person_id] = profile
@@ -134,23 +175,22 @@ class LeadBook:
         return promised
 
     def _earlier(self, meeting: Meeting) -> EarlierLead | None:
-        if own := self.earlier.get(meeting.person_id):
-            return own
+        """The person's own earlier lead, else one of who is known by the same address; a deleted one comes last."""
+        found = [self.earlier.get(meeting.person_id)]
         for person_id in meeting.known_as:
-            if rival := self.open.get(person_id):
-                return EarlierLead(rival.id, rival.assigned_id)
-            if closed := self.earlier.get(person_id):
-                return closed
-        return None
+            rival = self.open.get(person_id)
+            found.append(EarlierLead(rival.id, rival.assigned_id) if rival else self.earlier.get(person_id))
+        return min((lead for lead in found if lead), key=lambda lead: lead.is_deleted, default=None)
 
     def _attach(self, inquiry: InquiryReceived, lead: OpenLead, meeting: Meeting) -> Entry:
         changes = self._name_over_profile(inquiry, lead.contact, meeting.person_id)
         changes |= _fill(lead.contact, contact_of(inquiry))
-        if is_repeat(inquiry, lead):
+        is_repeat = lead.take(touch_of(inquiry))
+        if is_repeat:
             changes |= _set_repeat(lead)
         lead.version += 1
         lead.is_changed = True
-        return Entry(lead, lead.version, changes, inquiry, SettlementOutcome.REPEAT)
+        return Entry(lead, lead.version, changes, inquiry, SettlementOutcome.REPEAT, is_repeat)
 
     def _name_over_profile(self, inquiry: InquiryReceived, contact: Contact, person_id: int) -> Changes:
         """A name that somebody states takes the place of one that only their profile told."""
@@ -166,12 +206,13 @@ class LeadBook:
         return changes
 
     def _mark_rivals(self, entry: Entry, meeting: Meeting) -> None:
-        """Show on the others' open leads, too, that their phone or mail was stated under another name."""
+        """Show on the others' open leads, too, that their phone or mail was stated under another name, and where."""
         for person_id in meeting.known_as:
             rival = self.open.get(person_id)
-            if rival is None or rival.is_repeat or rival is entry.lead:
+            if rival is None or rival.repeat_of_id is not None or rival is entry.lead:
                 continue
-            changes = _set_repeat(rival)
+            changes = _set_repeat(rival) | {"repeat_of_id": {"from": None, "to": entry.lead.id}}
+            rival.repeat_of_id = entry.lead.id
             rival.version += 1
             rival.is_changed = True
             self.entries.append(Entry(rival, rival.version, changes, entry.inquiry, None))
@@ -201,12 +242,12 @@ def contact_of(inquiry: InquiryReceived) -> Contact:
     )
 
 
-def is_repeat(inquiry: InquiryReceived, lead: OpenLead) -> bool:
-    """Whether an inquiry is another form, ad or channel than the one that opened the lead.
-
-    A further message of the same thread is not, and each form has a thread of its own.
-    """
-    return inquiry.thread != lead.thread
+def touch_of(inquiry: InquiryReceived) -> Touch:
+    """Where an inquiry came from. Each form has a thread of its own."""
+    referral = inquiry.attribution.get("referral")
+    found = [referral.get(name) for name in ("source_id", "ad_id")] if isinstance(referral, dict) else []
+    ad = next((str(one) for one in found if isinstance(one, (str, int)) and one != ""), None)
+    return Touch(str(inquiry.channel), inquiry.account, inquiry.thread, ad)
 
 
 def describe(entry: Entry) -> str:
@@ -216,7 +257,7 @@ def describe(entry: Entry) -> str:
         return f"Opened by an inquiry on {where}"
     if entry.outcome is None:
         return f"Its phone or mail was given under another name on {where}"
-    kind = "Repeat inquiry" if is_repeat(entry.inquiry, entry.lead) else "Further message"
+    kind = "Repeat inquiry" if entry.is_repeat else "Further message"
     return f"{kind} on {where}"
 
 
@@ -234,19 +275,24 @@ def _set_repeat(lead: OpenLead) -> Changes:
 
 
 def _fill(contact: Contact, news: Contact) -> Changes:
-    """Take what is still empty; a name is taken whole or by a part that fits, and a key only with its value."""
+    """Take what is still empty; a name is taken whole or by a part that fits, and a key only with its value.
+
+    A phone or a mail address that nobody can read gives way to one that can be read.
+    """
     wanted = StatedName(contact.first_name, contact.last_name).filled_by(StatedName(news.first_name, news.last_name))
-    fields: dict[str, Any] = {"first_name": wanted.first, "last_name": wanted.last, "language": news.language}
-    if not contact.phone:
-        fields |= {"phone": news.phone, "phone_key": news.phone_key}
-    if not contact.email:
-        fields |= {"email": news.email, "email_key": news.email_key}
+    fields: dict[str, Any] = {"first_name": wanted.first, "last_name": wanted.last}
+    if not contact.language:
+        fields["language"] = news.language
+    for name in ("phone", "email"):
+        key = f"{name}_key"
+        if not getattr(contact, name) or (not getattr(contact, key) and getattr(news, key)):
+            fields |= {name: getattr(news, name), key: getattr(news, key)}
     changes: Changes = {}
     for name, value in fields.items():
-        if value and not getattr(contact, name):
+        if value and value != (old := getattr(contact, name)):
             setattr(contact, name, value)
             if name not in _HIDDEN:
-                changes[name] = {"from": None, "to": value}
+                changes[name] = {"from": old, "to": value}
     return changes
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.leads.domain.openings import Contact, EarlierLead, OpenLead
+from services.leads.domain.openings import Contact, EarlierLead, OpenLead, Touch
 from services.leads.storage.tables import IS_OPEN
 from shared.kit.database import Connection
 
@@ -19,7 +19,7 @@ async def lock_open_leads(connection: Connection, person_ids: Collection[int]) -
     rows = await connection.fetch(
         f"""
         SELECT id, person_id, lead_uuid, number, version, channel, account, thread, assigned_id, is_repeat,
-            first_name, last_name, phone, phone_key, email, email_key, language
+            repeat_of_id, first_name, last_name, phone, phone_key, email, email_key, language
         FROM leads WHERE person_id = ANY($1::bigint[]) AND {IS_OPEN} ORDER BY id FOR NO KEY UPDATE
         """,  # noqa: S608 (a constant of ours)  # nosec B608
         list(person_ids),
@@ -32,16 +32,30 @@ def _open_lead(fields: dict[str, Any]) -> OpenLead:
     return OpenLead(**fields, contact=contact)
 
 
-async def list_earlier_leads(connection: Connection, person_ids: Collection[int]) -> dict[int, EarlierLead]:
-    """The latest lead of each person, whatever became of it; people without one are left out."""
+async def list_touches(connection: Connection, lead_ids: Collection[int]) -> list[tuple[int, Touch]]:
+    """Where the inquiries of leads came from, as (lead id, touch)."""
     rows = await connection.fetch(
         """
-        SELECT DISTINCT ON (person_id) person_id, id, assigned_id
-        FROM leads WHERE person_id = ANY($1::bigint[]) ORDER BY person_id, id DESC
+        SELECT DISTINCT lead_id, channel, account, thread, coalesce(
+            nullif(attribution -> 'referral' ->> 'source_id', ''), nullif(attribution -> 'referral' ->> 'ad_id', '')
+        ) AS ad
+        FROM inquiries WHERE lead_id = ANY($1::bigint[])
+        """,
+        list(lead_ids),
+    )
+    return [(row["lead_id"], Touch(*tuple(row)[1:])) for row in rows]
+
+
+async def list_earlier_leads(connection: Connection, person_ids: Collection[int]) -> dict[int, EarlierLead]:
+    """The latest lead of each person that is not deleted, else the latest; people without one are left out."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (person_id) person_id, id, assigned_id, deleted_at IS NOT NULL AS is_deleted
+        FROM leads WHERE person_id = ANY($1::bigint[]) ORDER BY person_id, is_deleted, id DESC
         """,
         list(person_ids),
     )
-    return {row["person_id"]: EarlierLead(row["id"], row["assigned_id"]) for row in rows}
+    return {row["person_id"]: EarlierLead(row["id"], row["assigned_id"], row["is_deleted"]) for row in rows}
 
 
 async def list_taken_uuids(connection: Connection, lead_uuids: Collection[UUID]) -> set[UUID]:
@@ -63,25 +77,31 @@ async def take_lead_ids(connection: Connection, count: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
-async def save_leads(connection: Connection, leads: Sequence[OpenLead], now: datetime) -> None:
-    """Write what further inquiries changed on locked leads."""
+async def save_leads(
+    connection: Connection, leads: Sequence[OpenLead], now: datetime, pending: Collection[int] = ()
+) -> None:
+    """Write what further inquiries changed on locked leads.
+
+    A `repeat_of_id` that is `pending`, which is a lead that is not there yet, is left to the statement that opens it.
+    """
     await connection.execute(
         """
         UPDATE leads SET
-            version = row.version, is_repeat = row.is_repeat, first_name = row.first_name,
-            last_name = row.last_name, phone = row.phone, phone_key = row.phone_key, email = row.email,
-            email_key = row.email_key, language = row.language, updated_at = $11
+            version = row.version, is_repeat = row.is_repeat, repeat_of_id = row.repeat_of_id,
+            first_name = row.first_name, last_name = row.last_name, phone = row.phone, phone_key = row.phone_key,
+            email = row.email, email_key = row.email_key, language = row.language, updated_at = $12
         FROM unnest(
-            $1::bigint[], $2::int[], $3::boolean[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::text[], $10::text[]
+            $1::bigint[], $2::int[], $3::boolean[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::text[], $10::text[], $11::text[]
         ) AS row (
-            id, version, is_repeat, first_name, last_name, phone, phone_key, email, email_key, language
+            id, version, is_repeat, repeat_of_id, first_name, last_name, phone, phone_key, email, email_key, language
         )
         WHERE leads.id = row.id
         """,
         [lead.id for lead in leads],
         [lead.version for lead in leads],
         [lead.is_repeat for lead in leads],
+        [None if lead.repeat_of_id in pending else lead.repeat_of_id for lead in leads],
         *contact_columns(leads),
         now,
     )

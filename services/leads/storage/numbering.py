@@ -70,6 +70,9 @@ WITH wanted AS (
         last_name, phone, phone_key, email, email_key, language
     FROM numbered
     RETURNING id, number
+), marked AS (
+    UPDATE leads SET repeat_of_id = row.repeat_of_id
+    FROM unnest($28::bigint[], $29::bigint[]) AS row (id, repeat_of_id) WHERE leads.id = row.id
 )
 INSERT INTO outbox (topic, key, type, body)
 SELECT event.topic, event.key, event.type, convert_to(replace(event.body, $22, opened.number), 'UTF8')
@@ -86,9 +89,11 @@ async def open_leads(
     events: Sequence[NumberedEvent],
     now: datetime,
     hand_over_after: timedelta,
+    rivals: Sequence[OpenLead] = (),
 ) -> None:
     """Take numbers, insert the leads, and write their events in the order given. Commit right after this.
 
+    `rivals` are locked leads whose `repeat_of_id` is one of the new ones, and cannot be written before it is there.
     Waits for another transaction that has taken numbers of the same day and has not committed yet.
     """
     leads = [opening.lead for opening in openings]
@@ -111,6 +116,8 @@ async def open_leads(
         hand_over_after,
         NUMBER_PENDING,
         *_columns(events),
+        [lead.id for lead in rivals],
+        [lead.repeat_of_id for lead in rivals],
     )
 
 

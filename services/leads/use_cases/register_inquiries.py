@@ -75,6 +75,9 @@ async def _open_book(connection: Connection, inquiries: Sequence[InquiryReceived
     known = recognised.known
     found = await leads.lock_open_leads(connection, known) if known else []
     open_leads = {lead.person_id: lead for lead in found}
+    by_id = {lead.id: lead for lead in found}
+    for lead_id, touch in await leads.list_touches(connection, by_id) if by_id else ():
+        by_id[lead_id].take(touch)
     closed = known.keys() - open_leads.keys()
     to_open = {meeting.person_id for meeting in recognised.meetings} - open_leads.keys()
     promised = {inquiry.lead_uuid for inquiry in inquiries if inquiry.lead_uuid}
@@ -95,8 +98,9 @@ async def _write(connection: Connection, book: LeadBook, now: datetime, actor: s
     """Write everything that needs no number."""
     if not book.entries:
         return
-    if changed := [lead for lead in book.open.values() if lead.is_changed and lead.number is not None]:
-        await leads.save_leads(connection, changed, now)
+    if changed := book.changed():
+        new_ids = {lead.id for lead in book.open.values() if lead.number is None}
+        await leads.save_leads(connection, changed, now, pending=new_ids)
     placed = book.placed()
     await journal.add_inquiries(connection, [(entry.lead.id, entry.inquiry) for entry in placed])
     lines = [HistoryLine(entry.lead.id, describe(entry), entry.changes, actor) for entry in book.entries]
@@ -135,7 +139,8 @@ async def _announce(
             for event in settlements
             if event.lead_id in new_ids
         ]
-        await numbering.open_leads(connection, openings, numbered, now, policy.wait_after(0))
+        rivals = [lead for lead in book.changed() if lead.repeat_of_id in new_ids]
+        await numbering.open_leads(connection, openings, numbered, now, policy.wait_after(0), rivals)
 
 
 def _numbered(topic: Topic, key: object, event: Event, lead_id: int) -> NumberedEvent:
