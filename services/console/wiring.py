@@ -113,4 +113,5 @@ def build_backend(
         mails=mails,
         clock=clock,
         is_secure=not common.development,
+        trusted_proxies=own.proxies,
     )

@@ -126,6 +126,7 @@ def everything_fine() -> dict[str, Any]:
             "quarantined": 1,
             "in_flight": 0,
         },
+        "intake/rest/receipts": {"items": [], "next_cursor": None, "total": 0},
         "leads/rest/leads": {"items": [lead(1)], "next_cursor": None, "total": 1},
         "leads/rest/leads/LEAD-20260424-001": lead(1),
         "leads/rest/leads/1/inquiries": {

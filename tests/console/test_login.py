@@ -1,6 +1,9 @@
 """Signing in and out: cookies, forms of other sites, limits, and sessions that end."""
 
 import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Callable
 from datetime import timedelta
 
 import httpx2
@@ -8,8 +11,9 @@ import pytest
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
-from services.console.clients.login_limits import LoginLimits
-from services.console.domain.accounts import LimitsAway
+from services.console.clients.login_limits import WINDOW, LoginLimits, Most
+from services.console.domain.accounts import LimitsAway, TooManyAttempts
+from services.console.domain.addresses import client_address, read_networks
 from services.console.domain.sessions import IDLE, LIFETIME
 from services.console.routes.login import own_path
 from services.console.use_cases.create_admin import create_admin
@@ -107,6 +111,60 @@ async def test_success_forgets_failures(browser: httpx2.AsyncClient) -> None:
         assert 303 == (await sign_in(browser)).status_code
 
 
+async def test_one_computer_locks_nobody_out(app: FastAPI, redis_url: str, unique: Callable[[str], str]) -> None:
+    """Attempts beyond an address's own limit do not count against the account, in all of one computer's addresses."""
+    async with Redis.from_url(redis_url) as redis:
+        limits = LoginLimits(redis, unique("key"), Most(pair=2, account=4, address=10))
+        for number in range(8):
+            with contextlib.suppress(TooManyAttempts):
+                await limits.count_attempt(EMAIL, f"2001:db8::{number}")
+        await limits.count_attempt(EMAIL, "192.0.2.1")
+        await limits.count_attempt(EMAIL, "192.0.2.2")
+        with pytest.raises(TooManyAttempts):
+            await limits.count_attempt(EMAIL, "192.0.2.3")
+
+
+async def test_success_is_no_attempt(redis_url: str, unique: Callable[[str], str]) -> None:
+    """Signing in well counts against nobody, however many do it from one address and however often."""
+    async with Redis.from_url(redis_url) as redis:
+        limits = LoginLimits(redis, unique("key"), Most(pair=2, account=2, address=2))
+        for _ in range(6):
+            await limits.count_attempt(EMAIL, "192.0.2.1")
+            await limits.give_back(EMAIL, "192.0.2.1")
+        await limits.give_back("late@shop.example", "192.0.2.7")
+        for name in await redis.keys("console:login:*"):
+            assert 0 < await redis.ttl(name) <= WINDOW.total_seconds()
+
+
+async def test_limits_are_the_clients_own_behind_a_proxy(app: FastAPI, browser: httpx2.AsyncClient) -> None:
+    """Behind a trusted proxy each client has its own limits; what a client says about itself is not believed."""
+    app.state.backend = dataclasses.replace(app.state.backend, trusted_proxies=read_networks("127.0.0.0/8"))
+    for number in range(5):
+        browser.headers["X-Forwarded-For"] = f"10.0.0.{number}, 192.0.2.1"
+        assert 401 == (await sign_in(browser, password="wrong password!")).status_code
+    assert 429 == (await sign_in(browser)).status_code
+    browser.headers["X-Forwarded-For"] = "192.0.2.2"
+    assert 303 == (await sign_in(browser)).status_code
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "expected"),
+    [
+        ("192.0.2.1", "", "192.0.2.1"),
+        ("192.0.2.1", "198.51.100.1", "192.0.2.1"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "203.0.113.9, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("::ffff:10.0.0.1", "2001:db8::1", "2001:db8::1"),
+        ("10.0.0.1", "unknown", "10.0.0.1"),
+        ("10.0.0.1", "10.0.0.2", "10.0.0.2"),
+        ("", "198.51.100.1", ""),
+    ],
+)
+def test_forwarded_addresses(peer: str, forwarded: str, expected: str) -> None:
+    """The nearest address that no trusted proxy has is the client's."""
+    assert expected == client_address(peer, forwarded, read_networks("10.0.0.0/8"))
+
+
 async def test_without_redis_nobody_signs_in(app: FastAPI, browser: httpx2.AsyncClient) -> None:
     """While attempts cannot be counted none is made; who is signed in stays so."""
     await sign_in(browser)
@@ -130,6 +188,18 @@ async def test_sessions_end(browser: httpx2.AsyncClient, clock: MovingClock) -> 
         clock.advance(timedelta(hours=1))
     clock.advance(timedelta(hours=1, seconds=1))
     assert 303 == (await browser.get("/")).status_code
+
+
+async def test_open_page_does_not_keep_a_session(browser: httpx2.AsyncClient, clock: MovingClock) -> None:
+    """A page that refreshes itself shows until the session was idle too long, and does not make it longer."""
+    await sign_in(browser)
+    page = await browser.get("/")
+    assert 'content="10;url=/?refresh=1"' in page.text
+    assert "?refresh=1" in (await browser.get("/static/refresh.js")).text
+    for _ in range(int(IDLE / timedelta(minutes=30))):
+        assert 200 == (await browser.get("/?refresh=1")).status_code
+        clock.advance(timedelta(minutes=30))
+    assert 303 == (await browser.get("/?refresh=1")).status_code
 
 
 async def test_new_password_ends_sessions(browser: httpx2.AsyncClient, database: Database) -> None:

@@ -25,7 +25,7 @@ async def test_status_shows_everything(signed_in: httpx2.AsyncClient) -> None:
     """The page tells health, the equation, leads with owners, team, queue with reasons, and notifications."""
     page = (await signed_in.get("/")).text
     for expected in (
-        "Balanced",
+        "Nothing in flight",
         "Further inquiries",
         "LEAD-20260424-001",
         "Ana Gómez",
@@ -44,6 +44,27 @@ async def test_what_is_lost_shows(signed_in: httpx2.AsyncClient, services: FakeS
     """An equation that does not balance says by how much."""
     services.answers["intake/rest/receipts/summary"]["received"] = 12
     assert "2 unaccounted for" in (await signed_in.get("/")).text
+
+
+async def test_what_stays_in_flight_shows(signed_in: httpx2.AsyncClient, services: FakeServices) -> None:
+    """What is in flight for a moment is told as such, and what stays so for more than a minute is an alarm."""
+    services.answers["intake/rest/receipts/summary"] |= {"received": 13, "in_flight": 3}
+    assert ">3 in flight</span>" in (await signed_in.get("/")).text
+    services.answers["intake/rest/receipts"]["total"] = 1
+    assert "2 in flight for more than a minute" in (await signed_in.get("/")).text
+    services.statuses["intake/rest/receipts"] = 403
+    page = (await signed_in.get("/")).text
+    assert ">3 in flight</span>" in page
+    assert "how long they have been in flight is not known here" in page
+
+
+async def test_nothing_is_claimed_without_intake(signed_in: httpx2.AsyncClient, services: FakeServices) -> None:
+    """While intake does not tell, the page says that and nothing about messages."""
+    services.statuses["intake/rest/receipts/summary"] = 503
+    page = (await signed_in.get("/")).text
+    assert "intake answers 503" in page
+    for claim in ("Nothing in flight", "accounted for", "in one of these states"):
+        assert claim not in page
 
 
 async def test_service_that_is_away_shows_as_away(signed_in: httpx2.AsyncClient, services: FakeServices) -> None:

@@ -20,8 +20,18 @@ class Items(BaseModel, Generic[T]):
     total: int = 0
 
 
+class Total(BaseModel):
+    """How many there are, of whatever was asked for."""
+
+    total: int
+
+
 class Equation(BaseModel):
-    """The conservation equation of receipts."""
+    """The conservation equation of receipts, all from intake's one look at its own books.
+
+    Each receipt is in exactly one state there, so the sum fits by itself; that a message was lost on its way would
+    show as one that stays in flight.
+    """
 
     received: int
     new: int
@@ -45,7 +55,7 @@ class Equation(BaseModel):
 
     @property
     def difference(self) -> int:
-        """What is received but in no term; 0 when nothing was lost or counted twice."""
+        """What is received but in no term; anything but 0 is a fault of the counting."""
         return self.received - sum(count for _, count in self.terms)
 
 
@@ -198,11 +208,12 @@ class Panel(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The status page."""
+    """The status page; `overdue` is how many receipts have been in flight for long, None when that is not told."""
 
     now: datetime
     services: Sequence[ServiceHealth]
     equation: Panel[Equation]
+    overdue: int | None
     leads: Panel[Items[Lead]]
     team: Panel[Items[Member]]
     queue: Panel[Items[QueuedLead]]

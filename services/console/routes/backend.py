@@ -1,5 +1,6 @@
 """What every page needs, taken from the app it is part of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from fastapi import Depends, Request
 from services.console.clients.mail_folder import MailFolder
 from services.console.clients.services import ServicesClient
 from services.console.domain.accounts import Account, Person
+from services.console.domain.addresses import Network, client_address
 from services.console.domain.sessions import form_token, same
 from services.console.routes.rendering import Pages
 from services.console.use_cases.keep_sessions import Sessions
@@ -19,7 +21,10 @@ from shared.kit.problems import Problem
 
 @dataclass(frozen=True)
 class Backend:
-    """The app's `state.backend`; cookies are `is_secure` outside development, and `mails` is None without a catcher."""
+    """The app's `state.backend`; cookies are `is_secure` outside development, and `mails` is None without a catcher.
+
+    `trusted_proxies` are believed when they say for whom they ask.
+    """
 
     sessions: Sessions
     services: ServicesClient
@@ -28,6 +33,7 @@ class Backend:
     mails: MailFolder | None
     clock: Clock
     is_secure: bool
+    trusted_proxies: Sequence[Network] = ()
 
     @property
     def session_cookie(self) -> str:
@@ -59,11 +65,18 @@ AnyBackend = Annotated[Backend, Depends(_backend)]
 
 async def _signed_in(request: Request, backend: AnyBackend) -> SignedIn:
     token = request.cookies.get(backend.session_cookie, "")
-    account = await backend.sessions.account(token)
+    account = await backend.sessions.account(token, is_used="refresh" not in request.query_params)
     return SignedIn(account, await backend.sessions.person(account), form_token(token))
 
 
 Viewer = Annotated[SignedIn, Depends(_signed_in)]
+
+
+def address_of(request: Request, backend: Backend) -> str:
+    """Where a request comes from, past proxies that are trusted."""
+    peer = request.client.host if request.client else ""
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+    return client_address(peer, forwarded, backend.trusted_proxies)
 
 
 def require_own_form(request: Request, sent: str, expected: str) -> None:

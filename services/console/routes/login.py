@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from services.console.domain.accounts import LimitsAway, TooManyAttempts, WrongCredentials
 from services.console.domain.sessions import LIFETIME, new_token
-from services.console.routes.backend import AnyBackend, Backend, Viewer, require_own_form
+from services.console.routes.backend import AnyBackend, Backend, Viewer, address_of, require_own_form
 
 router = APIRouter(include_in_schema=False)
 
@@ -33,11 +33,10 @@ async def sign_in(
 ) -> Response:
     """Check the form, and go where its reader wanted to."""
     require_own_form(request, form_token, request.cookies.get(backend.login_cookie, ""))
-    address = request.client.host if request.client else ""
     old_token = request.cookies.get(backend.session_cookie, "")
     path = own_path(next)
     try:
-        token = await backend.sessions.open(email, password, address, old_token)
+        token = await backend.sessions.open(email, password, address_of(request, backend), old_token)
     except WrongCredentials:
         return _form(request, backend, path, 401, email, "The address or the password is not right.")
     except TooManyAttempts as limit:

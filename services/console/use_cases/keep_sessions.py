@@ -49,7 +49,7 @@ class Sessions:
         if known is None or not is_right:
             log.info("sign-in refused")
             raise WrongCredentials
-        await self._limits.forget(email, address)
+        await self._limits.give_back(email, address)
         token = new_token()
         async with self._database.transaction() as connection:
             await sessions.remove(connection, token_hash(old_token))
@@ -62,8 +62,11 @@ class Sessions:
         async with self._database.connection() as connection:
             await sessions.remove(connection, token_hash(token))
 
-    async def account(self, token: str) -> Account:
-        """The account of a session; raises `NotSignedIn` when it has ended."""
+    async def account(self, token: str, *, is_used: bool = True) -> Account:
+        """The account of a session; raises `NotSignedIn` when it has ended.
+
+        Not `is_used` is a page that refreshes itself while nobody may be there: the session does not live longer by it.
+        """
         if not token:
             raise NotSignedIn
         now = self._clock.now()
@@ -71,7 +74,7 @@ class Sessions:
             session = await sessions.find(connection, token_hash(token), now)
             if session is None:
                 raise NotSignedIn
-            if now - session.last_seen_at > SEEN_EVERY:
+            if is_used and now - session.last_seen_at > SEEN_EVERY:
                 await sessions.touch(connection, token_hash(token), now)
         return session.account
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -19,8 +20,10 @@ from services.console.domain.overview import (
     Progress,
     QueuedLead,
     ServiceHealth,
+    Total,
     read_failures,
 )
+from shared.contracts.words import Role
 from shared.kit.clock import Clock
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,6 +32,9 @@ _ASK_EVERY = 4.0
 _PATIENCE = 0.5
 _LONGEST = 15.0
 _KNOWN_FOR = 30.0
+# A message is settled within a second or so; what takes longer than this is stuck, or waits for somebody who is away.
+_OVERDUE = timedelta(minutes=1)
+_IN_FLIGHT = ("received", "published")
 
 
 class OverviewReader:
@@ -43,9 +49,9 @@ class OverviewReader:
         """The page as this person may see it."""
         ask = self._services.ask
         latest = {"sort": "-created_at", "limit": "12"}
-        health, equation, leads, team, queue, notifications = await asyncio.gather(
+        health, (equation, overdue), leads, team, queue, notifications = await asyncio.gather(
             asyncio.gather(*(self._read_service(name) for name in self._services.urls)),
-            ask(person, "intake", "/rest/receipts/summary", Equation),
+            asyncio.gather(ask(person, "intake", "/rest/receipts/summary", Equation), self._count_overdue(person)),
             ask(person, "leads", "/rest/leads", Items[Lead], latest),
             ask(person, "assignment", "/rest/team", Items[Member], {"limit": "200"}),
             ask(person, "assignment", "/rest/assignments", Items[QueuedLead], {"queued": "true", "limit": "10"}),
@@ -55,11 +61,26 @@ class OverviewReader:
             now=self._clock.now(),
             services=health,
             equation=panel(equation),
+            overdue=overdue,
             leads=panel(leads),
             team=panel(team),
             queue=panel(queue),
             notifications=panel(notifications),
         )
+
+    async def _count_overdue(self, person: Person | None) -> int | None:
+        """How many receipts have been in flight for more than a minute; salespeople may not ask."""
+        if person is None or person.role is Role.SALESPERSON:
+            return None
+        before = {"received_to": (self._clock.now() - _OVERDUE).isoformat(), "limit": "1"}
+        replies = await asyncio.gather(
+            *(
+                self._services.ask(person, "intake", "/rest/receipts", Total, {"state": state, **before})
+                for state in _IN_FLIGHT
+            )
+        )
+        totals = [reply.value.total for reply in replies if reply.value is not None]
+        return sum(totals) if len(totals) == len(_IN_FLIGHT) else None
 
     async def _read_service(self, name: str) -> ServiceHealth:
         (word, problem), progress = await asyncio.gather(self._ready(name), self._progress[name].read())

@@ -1,11 +1,12 @@
 // Replaces the page's main part with a fresh one every few seconds, unless nobody looks or text is being selected.
+// The address says that this is no visit: a page that is left open does not keep its session alive.
 "use strict";
 
 const main = document.querySelector("main[data-refresh]");
 
 async function refresh() {
   if (document.hidden || !document.getSelection().isCollapsed) return;
-  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const response = await fetch(`${location.pathname}?refresh=1`, { headers: { Accept: "text/html" } });
   if (response.redirected) {
     location.reload();
     return;
