@@ -1,6 +1,7 @@
 """The client's own journal: what was sent, and what was acknowledged. The checker believes nothing else."""
 
 import asyncio
+import json
 import random
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +12,12 @@ import httpx2
 from tests.support.senders import messenger, messenger_text, whatsapp, whatsapp_text
 from tests.support.system import System
 
+FORM = "chaos"
+
 
 @dataclass
 class Delivery:
-    """One delivery: its bytes, the messages within, and whether it was ever answered with 200."""
+    """One delivery: its bytes, the messages within, and whether it was ever acknowledged."""
 
     channel: str
     body: bytes
@@ -60,7 +63,9 @@ class Traffic:
                 await self._send(delivery)
 
     def _next(self) -> Delivery:
-        channel, _ = self._random.choice(self._people)
+        channel, person = self._random.choice(self._people)
+        if channel == "whatsapp" and self._random.random() < 0.15:
+            return self._form_post(person)
         same_channel = [person for person in self._people if person[0] == channel]
         writers = self._random.sample(same_channel, k=self._random.choice((1, 1, 1, 3)))
         items: list[dict[str, Any]] = []
@@ -76,14 +81,27 @@ class Traffic:
         body = whatsapp(*items) if channel == "whatsapp" else messenger(*items)
         return Delivery(channel, body, tuple(messages))
 
+    def _form_post(self, person: str) -> Delivery:
+        """The same person on another channel, with the number as one types it at home."""
+        message = f"mid.{uuid4().hex}"
+        self.journal.senders[message] = f"whatsapp:{person}"
+        fields = {"phone": f"0176 {person[-8:]}", "message": f"About {message}"}
+        return Delivery("form", json.dumps(fields).encode(), (message,))
+
+    async def _post(self, delivery: Delivery) -> httpx2.Response:
+        if delivery.channel != "form":
+            return await self._system.deliver(delivery.channel, delivery.body)
+        url, headers = f"{self._system.url('intake')}/forms/{FORM}", {"Content-Type": "application/json"}
+        return await self._system.client.post(url, content=delivery.body, headers=headers)
+
     async def _send(self, delivery: Delivery) -> None:
         try:
-            answer = await self._system.deliver(delivery.channel, delivery.body)
+            answer = await self._post(delivery)
         except httpx2.HTTPError:
             # Killed in between: nobody knows whether it was taken.
             await asyncio.sleep(0.05)
             return
-        if answer.status_code == 200:
+        if answer.status_code in (200, 201):
             delivery.is_acknowledged = True
         else:
             assert answer.status_code == 503, answer.text
