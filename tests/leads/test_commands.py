@@ -194,7 +194,7 @@ async def test_only_newer_states_of_members_are_taken_over(database: Database) -
     (known,) = await rows(database, "SELECT * FROM members")
     assert (3, False) == (known["version"], known["is_active"])
     async with database.transaction() as connection:
-        await project_members(connection, [member(4, name=None)])
+        await project_members(connection, [member(1_772_452_800_000, name=None)])
     assert [None] == [row["name"] for row in await rows(database, "SELECT name FROM members")]
 
 

@@ -13,7 +13,7 @@ async def save_newer(connection: Connection, members: Sequence[MemberChanged]) -
         """
         INSERT INTO members AS known (id, version, name, role, time_zone, is_active)
         SELECT id, version, name, role, time_zone, is_active
-        FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::boolean[])
+        FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[])
             AS row (id, version, name, role, time_zone, is_active)
         ON CONFLICT (id) DO UPDATE SET
             version = excluded.version, name = excluded.name, role = excluded.role,

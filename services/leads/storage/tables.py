@@ -306,7 +306,7 @@ class Member(LeadsTable, table=True):
     __tablename__ = "members"
 
     id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    version: int
+    version: int = Field(sa_type=BigInteger)
     name: str | None = Field(default=None, sa_type=Text)
     role: str = Field(sa_type=Text)
     time_zone: str = Field(sa_type=Text)
