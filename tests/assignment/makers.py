@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.assignment.domain.leads import Lead
+from services.assignment.domain.leads import Choice, Lead, Wait
 from services.assignment.domain.ledger import Ledger
 from services.assignment.domain.members import Member
 from services.assignment.domain.policy import STANDARD
@@ -55,10 +55,10 @@ def ledger(*members: Member, leads: Sequence[Lead] = (), at: datetime = NOON) ->
     return Ledger(leads, roster(*members, at=at), at)
 
 
-def _about(lead_id: int) -> dict[str, Any]:
+def _about(lead_id: int, at: datetime = NOON) -> dict[str, Any]:
     return {
         "event_id": uuid4(),
-        "occurred_at": NOON,
+        "occurred_at": at,
         "correlation_id": UUID(int=lead_id),
         "lead_id": lead_id,
     }
@@ -67,7 +67,7 @@ def _about(lead_id: int) -> dict[str, Any]:
 def ready(lead_id: int, *, preferred: int | None = None, at: datetime = NOON) -> LeadReady:
     """A lead may be assigned."""
     return LeadReady(
-        **{**_about(lead_id), "occurred_at": at},
+        **_about(lead_id, at),
         version=1,
         source="web",
         channel=Channel.FORM,
@@ -76,13 +76,17 @@ def ready(lead_id: int, *, preferred: int | None = None, at: datetime = NOON) ->
     )
 
 
-def assigned(lead_id: int, number: int, member_id: int, version: int = 2) -> LeadAssigned:
+def assigned(lead_id: int, number: int, member_id: int, version: int = 2, *, at: datetime = NOON) -> LeadAssigned:
     """leads applied a decision."""
-    return LeadAssigned(**_about(lead_id), version=version, decision_id=0, decision_number=number, member_id=member_id)
+    return LeadAssigned(
+        **_about(lead_id, at), version=version, decision_id=0, decision_number=number, member_id=member_id
+    )
 
 
-def refused(lead_id: int, number: int, member_id: int) -> LeadAssignmentRefused:
-    """leads did not apply a decision."""
+def refused(
+    lead_id: int, number: int, member_id: int, *, owner: int | None = None, applied: int | None = None
+) -> LeadAssignmentRefused:
+    """leads did not apply a decision; `owner` has the lead by decision `applied`."""
     return LeadAssignmentRefused(
         **_about(lead_id),
         version=2,
@@ -90,6 +94,8 @@ def refused(lead_id: int, number: int, member_id: int) -> LeadAssignmentRefused:
         decision_number=number,
         member_id=member_id,
         reason="not now",
+        assigned_id=owner,
+        applied_number=applied,
     )
 
 
@@ -132,3 +138,20 @@ def apply_all(to: Ledger, events: Iterable[AnyLeadEvent]) -> None:
     """Apply events one after another."""
     for event in events:
         to.apply(event)
+
+
+def said(book: Ledger) -> list[tuple[Any, ...]]:
+    """The outcomes as short tuples."""
+    return [
+        ("choice", each.lead_id, each.number, each.member_id)
+        if isinstance(each, Choice)
+        else ("wait", each.lead_id)
+        if isinstance(each, Wait)
+        else ("release", each.lead_id, each.member_id, each.reason)
+        for each in book.outcomes
+    ]
+
+
+def lead_of(book: Ledger, lead_id: int = 1) -> Lead:
+    """A lead that changed."""
+    return next(lead for lead in book.changed() if lead.lead_id == lead_id)

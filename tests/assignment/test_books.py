@@ -185,6 +185,35 @@ async def test_the_last_decision_is_the_one_that_is_repeated(database: Database)
     assert (2, ben, True) == (last.decision_number, last.member_id, last.is_manual)
 
 
+async def test_what_leads_has_lost_is_published_again_as_it_was(database: Database) -> None:
+    """Ready again after the answer: the sweep repeats the decision with its id and number, and the owner stays."""
+    ana = await add(database, "Ana")
+    await add(database, "Ben")
+    await apply(database, ready(1), assigned(1, 1, ana))
+    await apply(database, ready(1, at=NOON + timedelta(seconds=1)))
+    assert 1 == await hand_over_again(database, NOON)
+    first, again = [event for event in await published(database) if isinstance(event, AssignmentDecided)]
+    same = {"event_id", "occurred_at"}
+    assert first.model_dump(exclude=same) == again.model_dump(exclude=same)
+    await apply(database, assigned(1, 1, ana, at=NOON + timedelta(seconds=2)))
+    assert 0 == await hand_over_again(database, NOON + timedelta(days=1))
+    assert ["assigned"] == [row["stage"] for row in (await snapshot(database))["leads"]]
+    await check_books(database)
+
+
+async def test_a_column_of_a_newer_version_does_not_disturb(database: Database) -> None:
+    """While a newer version is rolled out, workers of this one go on beside columns that they do not know."""
+    ana = await add(database, "Ana", capacity=1)
+    async with database.connection() as connection:
+        for table in ("members", "workloads", "leads", "decisions"):
+            await connection.execute(f"ALTER TABLE {table} ADD COLUMN colour text NOT NULL DEFAULT 'blue'")
+    await apply(database, ready(1), ready(2))
+    await apply(database, assigned(1, 1, ana), closed(1, by=ana))
+    await change_member(database, NOON, ana, {"capacity": 2}, None)
+    assert {1: "closed", 2: "decided"} == {row["lead_id"]: row["stage"] for row in (await snapshot(database))["leads"]}
+    await check_books(database)
+
+
 async def test_who_leaves_or_gets_less_keeps_what_they_have(database: Database) -> None:
     """Lowering a capacity or deactivating moves no lead; there are only no new ones."""
     ana = await add(database, "Ana", capacity=3)
@@ -204,5 +233,25 @@ async def test_members_are_told_with_rising_versions(database: Database) -> None
     await change_member(database, NOON, ana, {"role": "supervisor"}, None)
     rows = (await snapshot(database))["outbox"]
     members = [decode_member(row["type"], row["body"]) for row in rows]
-    assert [(1, "salesperson"), (2, "supervisor")] == [(each.version, each.role) for each in members if each]
+    first = int(NOON.timestamp() * 1000)
+    assert [(first, "salesperson"), (first + 1, "supervisor")] == [
+        (each.version, each.role) for each in members if each
+    ]
     assert {str(ana)} == {row["key"] for row in rows}
+
+
+async def test_a_restored_team_publishes_versions_that_nobody_has_seen(database: Database) -> None:
+    """However often a member had changed since the backup, the next change after the restore has a higher version."""
+    ana = await add(database, "Ana")
+    async with database.connection() as connection:
+        await connection.execute("UPDATE members SET version = 3")
+    later = NOON + timedelta(milliseconds=1)
+    await change_member(database, later, ana, {"capacity": 1}, None)
+    await change_member(database, NOON, ana, {"capacity": 2}, None)
+    versions = [
+        known.version
+        for row in (await snapshot(database))["outbox"]
+        if (known := decode_member(row["type"], row["body"]))
+    ]
+    now = int(NOON.timestamp() * 1000)
+    assert [now, now + 1, now + 2] == versions

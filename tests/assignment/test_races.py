@@ -4,6 +4,7 @@ import asyncio
 import random
 
 from services.assignment.domain.errors import CapacityFull, LeadNotOpen, LeadUnknown, MemberInactive
+from services.assignment.storage.reading import get_decision
 from services.assignment.use_cases.assign_by_hand import assign_by_hand
 from services.assignment.use_cases.change_member import change_member
 from services.assignment.use_cases.hand_over_again import hand_over_again
@@ -34,6 +35,22 @@ async def test_the_same_lead_delivered_to_two_workers_is_decided_once(database: 
     await asyncio.gather(*(apply(database, *batch) for _ in range(6)))
     decided = [event.lead_id for event in await published(database) if isinstance(event, AssignmentDecided)]
     assert list(range(1, 9)) == sorted(decided)
+    await check_books(database)
+
+
+async def test_two_supervisors_at_once_each_get_their_own_decision(database: Database) -> None:
+    """Whoever asks is told the decision that was made for them, though the other's comes right after it."""
+    members = [await add(database, name) for name in ("Ana", "Ben", "Cem")]
+    await apply(database, *(ready(number) for number in range(1, 6)))
+
+    async def decide(lead_id: int, member_id: int) -> None:
+        fulfilled = await assign_by_hand(
+            database, NOON, lead_id=lead_id, member_id=member_id, decided_by=None, reason=None
+        )
+        async with database.session() as session:
+            assert member_id == (await get_decision(session, lead_id, fulfilled.number)).chosen_member_id
+
+    await asyncio.gather(*(decide(lead_id, member_id) for lead_id in range(1, 6) for member_id in members))
     await check_books(database)
 
 

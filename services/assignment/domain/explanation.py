@@ -17,20 +17,31 @@ def explain(
 ) -> str:
     """Say who got the lead and why, and why others did not.
 
-    `candidates` are the recorded documents of `scoring.Candidate`. Names are looked up now and never stored
-    with a decision, so that erasing a member leaves none behind.
+    `candidates` are the recorded documents of `scoring.Candidate`, perhaps made `discreet`. Names are looked up
+    now and never stored with a decision, so that erasing a member leaves none behind.
     """
     chosen = next((each for each in candidates if each["member_id"] == chosen_id), None)
     parts = [_headline(chosen_id, chosen, names, is_manual=is_manual, decided_by=decided_by, reason=reason)]
     others = [each for each in candidates if each["member_id"] != chosen_id]
-    if next_best := sorted((each for each in others if each["eligible"]), key=lambda each: -each["score"]):
-        listed = [f"{_name(each, names)} {each['score']:.2f}" for each in next_best]
+    if next_best := sorted((each for each in others if each["eligible"]), key=lambda each: -(each["score"] or 0)):
+        listed = [_name(each, names) + _score(each, " {:.2f}") for each in next_best]
         parts.append(f"Also free: {_shorten(listed)}")
     # Those who get no leads at all are not news, unless the person's earlier owner is among them.
     if passed_over := [each for each in others if not each["eligible"] and each["signals"]]:
         listed = [f"{_name(each, names)} ({'; '.join(each['reasons'])})" for each in passed_over]
         parts.append(f"Passed over: {_shorten(listed)}")
     return ". ".join(parts) + "."
+
+
+def discreet(candidate: Mapping[str, Any], seen_by: int | None) -> Mapping[str, Any]:
+    """A candidate's document as member `seen_by` may see it, or as it is for None.
+
+    How colleagues convert is not theirs to know, nor the score, from which it could be reckoned.
+    """
+    if seen_by is None or candidate["member_id"] == seen_by:
+        return candidate
+    signals = {name: signal for name, signal in candidate["signals"].items() if name != "conversion"}
+    return {**candidate, "score": None, "signals": signals}
 
 
 def _headline(
@@ -44,11 +55,22 @@ def _headline(
 ) -> str:
     name = names.get(chosen_id, f"member {chosen_id}")
     if is_manual:
-        by = names.get(decided_by, f"member {decided_by}") if decided_by is not None else "another system"
-        return f"{name}: chosen by {by}" + (f" ({reason})" if reason else "")
+        return f"{name}: chosen by {_decider(decided_by, names)}" + (f" ({reason})" if reason else "")
     if chosen is None:
         return f"{name}: decided elsewhere"
-    return f"{name}: score {chosen['score']:.2f} ({', '.join(_signals(chosen['signals']))})"
+    return f"{name}: {_score(chosen, 'score {:.2f} ')}({', '.join(_signals(chosen['signals']))})"
+
+
+def _decider(decided_by: int | None, names: Mapping[int, str]) -> str:
+    if decided_by is None:
+        return "another system"
+    if decided_by == 0:
+        return "an admin"
+    return names.get(decided_by, f"member {decided_by}")
+
+
+def _score(candidate: Mapping[str, Any], form: str) -> str:
+    return form.format(candidate["score"]) if candidate["score"] is not None else ""
 
 
 def _signals(signals: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -24,7 +24,9 @@ class Lead:
     """The state of one lead's assignment.
 
     `chosen_id` is the member of decision `decision_number`; `owner_id` is the member of decision
-    `owner_number`, the last that leads applied. `held_by` are the members in whose capacity the lead counts:
+    `owner_number`, the last that leads applied; `is_adopted` when that one was not made by this database.
+    `settled_at` is the latest instant of what is known: a ready event from before it comes from a replay, a later
+    one means that leads has lost the owner. `held_by` are the members in whose capacity the lead counts:
     from a decision until leads answers it, those are the owner and everybody chosen since. `status_version`
     is the lead's version at its last move; older moves come from a replay. `credited_id` is who the outcome
     was counted for.
@@ -41,6 +43,8 @@ class Lead:
     chosen_id: int | None = None
     owner_number: int = 0
     owner_id: int | None = None
+    is_adopted: bool = False
+    settled_at: datetime | None = None
     held_by: list[int] = field(default_factory=list)
     queued_at: datetime | None = None
     reason: str | None = None
@@ -67,6 +71,14 @@ class Choice:
     is_manual: bool = False
     decided_by: int | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What became of a person's wish: the number of the decision that fulfils it, made now or before."""
+
+    number: int
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)

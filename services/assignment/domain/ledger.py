@@ -11,7 +11,7 @@ from services.assignment.domain.errors import (
     MemberInactive,
     MemberUnknown,
 )
-from services.assignment.domain.leads import Choice, Lead, Outcome, Release, Stage, Wait
+from services.assignment.domain.leads import ByHand, Choice, Lead, Outcome, Release, Stage, Wait
 from services.assignment.domain.roster import Roster
 from services.assignment.domain.scoring import Candidate
 from shared.contracts.leads import (
@@ -85,8 +85,8 @@ class Ledger:
             heappop(self._queue)
             self._decide(lead, best.member_id, candidates)
 
-    def assign_by_hand(self, lead_id: int, member_id: int, decided_by: int | None, reason: str | None) -> bool:
-        """Decide for a member; False when they own the lead or were chosen for it already.
+    def assign_by_hand(self, lead_id: int, member_id: int, decided_by: int | None, reason: str | None) -> ByHand:
+        """Decide for a member, unless they were chosen for the lead already or own it by a decision of ours.
 
         Off shift is no obstacle for a person's decision; capacity is.
 
@@ -100,8 +100,11 @@ class Ledger:
             raise LeadNotOpen(lead_id)
         if (member := self.roster.find_member(member_id)) is None:
             raise MemberUnknown(member_id)
-        if lead.stage is not Stage.QUEUED and lead.chosen_id == member_id:
-            return False
+        if lead.stage is Stage.DECIDED and lead.chosen_id == member_id:
+            return ByHand(lead.decision_number, is_new=False)
+        # A decision after the owner's may have been refused; and one that was adopted is not known here.
+        if lead.stage is Stage.ASSIGNED and lead.owner_id == member_id and not lead.is_adopted:
+            return ByHand(lead.owner_number, is_new=False)
         if not member.is_active:
             raise MemberInactive(member)
         open_leads = self.roster.workload(member_id).open_leads
@@ -109,11 +112,13 @@ class Ledger:
             raise CapacityFull(member, open_leads)
         candidates = self.roster.candidates(lead.preferred_owner_id)
         self._decide(lead, member_id, candidates, is_manual=True, decided_by=decided_by, reason=reason)
-        return True
+        return ByHand(lead.decision_number, is_new=True)
 
     def _on_ready(self, event: LeadReady) -> None:
         lead = self._lead(event.lead_id)
         if lead.ready_at is not None:
+            if lead.settled_at is not None and event.occurred_at > lead.settled_at:
+                self._on_ready_again(lead, event)
             return
         self._changed.add(lead.lead_id)
         lead.ready_at = event.occurred_at
@@ -123,20 +128,57 @@ class Ledger:
         if lead.stage is Stage.UNREADY:
             self._enqueue(lead)
 
-    def _on_assigned(self, event: LeadAssigned) -> None:
-        lead = self._lead(event.lead_id)
-        if event.decision_number <= lead.owner_number:
+    def _on_ready_again(self, lead: Lead, event: LeadReady) -> None:
+        """leads has no owner for an open lead that had one: its database was restored, or a decision is on its way.
+
+        The owner stays who it was. The decision that leads has lost is handed over again; one that is not known
+        here is made anew for the same member.
+        """
+        if lead.stage is Stage.CLOSED:
+            self._reopen(lead, event)
+        if lead.stage not in (Stage.DECIDED, Stage.ASSIGNED):
             return
         self._changed.add(lead.lead_id)
-        lead.owner_number, lead.owner_id = event.decision_number, event.member_id
-        # A higher number than any of ours: our database was restored, and what leads says is the truth.
-        if event.decision_number >= lead.decision_number:
-            lead.decision_number, lead.chosen_id = event.decision_number, event.member_id
+        lead.settled_at = event.occurred_at
+        if lead.stage is Stage.DECIDED:
+            lead.next_handover_at = self._at
+        elif lead.owner_id is None or self.roster.find_member(lead.owner_id) is None:
+            self._enqueue(lead)
+        elif lead.is_adopted or lead.owner_number != lead.decision_number:
+            self._decide(lead, lead.owner_id, self.roster.candidates(lead.preferred_owner_id))
+        else:
+            lead.stage, lead.handovers, lead.next_handover_at = Stage.DECIDED, 0, self._at
+
+    def _on_assigned(self, event: LeadAssigned) -> None:
+        self._learn_owner(self._lead(event.lead_id), event.decision_number, event.member_id, event)
+
+    def _learn_owner(
+        self, lead: Lead, number: int, member_id: int, event: LeadAssigned | LeadAssignmentRefused
+    ) -> None:
+        """Take over who owns a lead by which decision; what is known already, or older than that, changes nothing."""
+        if number <= lead.owner_number and not self._is_answer_again(lead, number, event):
+            return
+        self._changed.add(lead.lead_id)
+        lead.settled_at = max(lead.settled_at or event.occurred_at, event.occurred_at)
+        # A higher number than any of ours, or somebody else under it: our database was restored, and what leads
+        # says is the truth.
+        is_other = number == lead.decision_number and member_id != lead.chosen_id
+        lead.is_adopted = number > lead.decision_number or is_other
+        lead.owner_number, lead.owner_id = number, member_id
+        if number >= lead.decision_number:
+            lead.decision_number, lead.chosen_id = number, member_id
             if lead.stage is not Stage.CLOSED:
                 self._settle(lead, Stage.ASSIGNED, "reassigned", event)
 
+    def _is_answer_again(self, lead: Lead, number: int, event: LeadAssigned | LeadAssignmentRefused) -> bool:
+        """Whether leads applied once more, after it had lost it, the decision by which the owner has the lead."""
+        is_awaited = lead.stage is Stage.DECIDED and number == lead.decision_number
+        return is_awaited and (lead.settled_at is None or event.occurred_at >= lead.settled_at)
+
     def _on_refused(self, event: LeadAssignmentRefused) -> None:
         lead = self._lead(event.lead_id)
+        if event.assigned_id is not None and event.applied_number is not None:
+            self._learn_owner(lead, event.applied_number, event.assigned_id, event)
         if lead.stage is not Stage.DECIDED or event.decision_number != lead.decision_number:
             return
         self._changed.add(lead.lead_id)
@@ -166,18 +208,23 @@ class Ledger:
         if lead.stage is Stage.CLOSED or event.version < lead.status_version:
             return False
         lead.status_version = event.version
+        lead.settled_at = max(lead.settled_at or event.occurred_at, event.occurred_at)
         lead.owner_id = event.assigned_id if event.assigned_id is not None else lead.owner_id
         self._settle(lead, Stage.CLOSED, reason, event)
         return True
 
-    def _reopen(self, lead: Lead, event: LeadStatusChanged) -> None:
-        """Undo a slip: the owner holds the lead again, even past capacity, and the result does not count."""
+    def _reopen(self, lead: Lead, event: LeadStatusChanged | LeadReady) -> None:
+        """Undo a slip, or a close that leads has lost.
+
+        The owner holds the lead again, even past capacity, and the result does not count.
+        """
         if lead.outcome is not None and lead.credited_id is not None:
             self.roster.count_outcome(lead.credited_id, lead.outcome, times=-1)
         self._changed.add(lead.lead_id)
         lead.outcome = lead.credited_id = None
         lead.status_version = event.version
-        lead.owner_id = event.assigned_id if event.assigned_id is not None else lead.owner_id
+        if isinstance(event, LeadStatusChanged) and event.assigned_id is not None:
+            lead.owner_id = event.assigned_id
         lead.chosen_id = lead.owner_id
         if lead.owner_id is not None:
             self._settle(lead, Stage.ASSIGNED, "reassigned", event)
@@ -199,6 +246,7 @@ class Ledger:
         self._changed.add(lead.lead_id)
         lead.stage, lead.chosen_id = Stage.DECIDED, member_id
         lead.decision_number += 1
+        lead.settled_at = self._at
         lead.queued_at = lead.reason = lead.next_attempt_at = None
         lead.handovers, lead.next_handover_at = 0, self._at + FIRST_HANDOVER
         if member_id not in lead.held_by:

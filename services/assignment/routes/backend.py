@@ -10,6 +10,8 @@ from shared.kit.clock import Clock
 from shared.kit.database import Database
 from shared.kit.security import Caller, require
 
+MAX_ID = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -30,7 +32,11 @@ Reader = Annotated[Caller, Depends(require(Role.SALESPERSON))]
 Supervisor = Annotated[Caller, Depends(require(Role.SUPERVISOR))]
 Admin = Annotated[Caller, Depends(require(Role.ADMIN))]
 
-MAX_ID = 2**63 - 1
 PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
 QueryId = Annotated[int | None, Query(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+def seen_by(caller: Caller) -> int | None:
+    """The member whose leads are all that the caller may see; None for supervisors and services, who see every lead."""
+    return None if caller.has(Role.SUPERVISOR) else caller.member_id

@@ -8,23 +8,28 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from services.assignment.domain.errors import LeadUnknown
-from services.assignment.domain.explanation import explain
-from services.assignment.routes.backend import MAX_ID, AnyBackend, Limit, PathId, QueryId, Reader
+from services.assignment.domain.explanation import discreet, explain
+from services.assignment.routes.backend import MAX_ID, AnyBackend, Limit, PathId, QueryId, Reader, seen_by
 from services.assignment.storage import reading
-from services.assignment.storage.ledgers import find_lead, load_roster
+from services.assignment.storage.ledgers import load_roster
 from services.assignment.storage.tables import DecisionRow
+from shared.kit.database import driver
 from shared.kit.paging import Page, decode_cursor, encode_cursor
 from shared.kit.problems import invalid_field
+from shared.kit.security import Caller
 
 router = APIRouter(prefix="/rest", tags=["decisions"])
 
 
 class Suggestion(BaseModel):
-    """A member weighed for a lead: what speaks for them, and what rules them out of getting it automatically."""
+    """A member weighed for a lead: what speaks for them, and what rules them out of getting it automatically.
+
+    A salesperson is not shown how colleagues convert, nor their scores, which would tell it.
+    """
 
     member_id: int
     name: str
-    score: float
+    score: float | None
     eligible: bool
     reasons: list[str]
     signals: dict[str, Any]
@@ -54,14 +59,14 @@ class DecisionView(BaseModel):
 
 
 @router.get("/suggestions/{lead_id}")
-async def suggest(backend: AnyBackend, _: Reader, lead_id: PathId) -> Suggestions:
-    """Weigh the team for a lead as it is now, without deciding anything."""
-    async with backend.database.transaction() as connection:
-        if (lead := await find_lead(connection, lead_id)) is None:
+async def suggest(backend: AnyBackend, caller: Reader, lead_id: PathId) -> Suggestions:
+    """Weigh the team for a lead as it is now, without deciding anything; 404 for a lead that the caller may not see."""
+    async with backend.database.session() as session:
+        if (lead := await reading.find_lead(session, lead_id, seen_by=seen_by(caller))) is None:
             raise LeadUnknown(lead_id)
-        roster = await load_roster(connection, backend.clock.now())
+        roster = await load_roster(await driver(session), backend.clock.now())
     items = [
-        Suggestion(name=roster.get_member(each.member_id).name, **each.document)
+        Suggestion(name=roster.get_member(each.member_id).name, **discreet(each.document, seen_by(caller)))
         for each in roster.ranked(roster.candidates(lead.preferred_owner_id))
     ]
     return Suggestions(items=items)
@@ -70,20 +75,23 @@ async def suggest(backend: AnyBackend, _: Reader, lead_id: PathId) -> Suggestion
 @router.get("/decisions")
 async def list_decisions(
     backend: AnyBackend,
-    _: Reader,
+    caller: Reader,
     lead_id: QueryId = None,
     member_id: QueryId = None,
     limit: Limit = 50,
     cursor: str | None = None,
 ) -> Page[DecisionView]:
-    """Decisions, the latest first, of one lead or for one member if asked so."""
+    """Decisions, the latest first, of one lead or for one member if asked so.
+
+    A salesperson sees those about leads that they own or were chosen for.
+    """
     before = id_in(cursor) if cursor else None
     async with backend.database.session() as session:
         rows, total = await reading.list_decisions(
-            session, lead_id=lead_id, member_id=member_id, before=before, limit=limit
+            session, seen_by=seen_by(caller), lead_id=lead_id, member_id=member_id, before=before, limit=limit
         )
         names = await reading.read_names(session)
-    items = [decision_view(row, names) for row in rows[:limit]]
+    items = [decision_view(row, names, caller) for row in rows[:limit]]
     return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(rows) > limit else None, total=total)
 
 
@@ -95,14 +103,15 @@ def id_in(cursor: str) -> int:
     return value
 
 
-def decision_view(row: DecisionRow, names: Mapping[int, str]) -> DecisionView:
-    """A decision with its sentence."""
+def decision_view(row: DecisionRow, names: Mapping[int, str], caller: Caller) -> DecisionView:
+    """A decision with its sentence, as far as the caller may know its inputs."""
+    candidates = [discreet(each, seen_by(caller)) for each in row.candidates]
     sentence = explain(
         row.chosen_member_id,
-        row.candidates,
+        candidates,
         names,
         is_manual=row.is_manual,
         decided_by=row.decided_by,
         reason=row.reason,
     )
-    return DecisionView(sentence=sentence, **row.model_dump())
+    return DecisionView(sentence=sentence, **row.model_dump() | {"candidates": candidates})

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from services.assignment.domain.errors import MemberUnknown
 from services.assignment.domain.members import Member
-from services.assignment.routes.backend import Admin, AnyBackend, Backend, PathId, Reader
+from services.assignment.routes.backend import Admin, AnyBackend, Backend, PathId, Reader, seen_by
 from services.assignment.storage import reading
 from services.assignment.use_cases.add_member import add_member
 from services.assignment.use_cases.change_member import change_member
@@ -17,6 +17,7 @@ from shared.contracts.assignment import Shift
 from shared.contracts.words import Role
 from shared.kit.paging import Page, decode_cursor, encode_cursor
 from shared.kit.problems import invalid_field
+from shared.kit.security import Caller
 from shared.kit.web import QueryText, WriteModel
 
 router = APIRouter(prefix="/rest/team", tags=["team"])
@@ -77,7 +78,7 @@ class MemberChange(WriteModel):
 
 
 class MemberView(BaseModel):
-    """A member with the present workload and results."""
+    """A member with the present workload and results; a salesperson is not shown the results of colleagues."""
 
     id: int
     name: str
@@ -91,8 +92,8 @@ class MemberView(BaseModel):
     created_at: datetime
     updated_at: datetime
     open_leads: int
-    won: int
-    lost: int
+    won: int | None
+    lost: int | None
     on_shift: bool
     off_shift_until: str | None
 
@@ -112,37 +113,37 @@ class TeamQuery(BaseModel):
 
 
 @router.get("")
-async def list_team(backend: AnyBackend, _: Reader, query: Annotated[TeamQuery, Query()]) -> Page[MemberView]:
+async def list_team(backend: AnyBackend, caller: Reader, query: Annotated[TeamQuery, Query()]) -> Page[MemberView]:
     """The team, page by page."""
     narrowed = reading.TeamFilter(query.role, query.active, query.email, query.q)
     sort, limit = query.sort, query.limit
     after = _position(query.cursor, sort) if query.cursor else None
     async with backend.database.session() as session:
         rows, total = await reading.list_team(session, narrowed, sort=sort, after=after, limit=limit)
-    items = [_view(row, backend) for row in rows[:limit]]
+    items = [_view(row, backend, caller) for row in rows[:limit]]
     following = encode_cursor(getattr(items[-1], sort.lstrip("-")), items[-1].id) if len(rows) > limit else None
     return Page(items=items, next_cursor=following, total=total)
 
 
 @router.post("", status_code=201)
-async def add(backend: AnyBackend, _: Admin, member: MemberToAdd, response: Response) -> MemberView:
+async def add(backend: AnyBackend, caller: Admin, member: MemberToAdd, response: Response) -> MemberView:
     """Add a member; 409 when the mail address is another's."""
     values = _values(member) | {"time_zone": member.time_zone or backend.time_zone}
     member_id = await add_member(backend.database, backend.clock.now(), values)
     response.headers["Location"] = f"/rest/team/{member_id}"
-    return await _show(backend, member_id, response)
+    return await _show(backend, caller, member_id, response)
 
 
 @router.get("/{member_id}")
-async def read(backend: AnyBackend, _: Reader, member_id: PathId, response: Response) -> MemberView:
+async def read(backend: AnyBackend, caller: Reader, member_id: PathId, response: Response) -> MemberView:
     """One member."""
-    return await _show(backend, member_id, response)
+    return await _show(backend, caller, member_id, response)
 
 
 @router.put("/{member_id}")
 async def change(
     backend: AnyBackend,
-    _: Admin,
+    caller: Admin,
     member_id: PathId,
     member: MemberChange,
     response: Response,
@@ -151,22 +152,23 @@ async def change(
     """Change what is given; 412 when `If-Match` names an older version."""
     changes = {name: value for name, value in _values(member).items() if value is not None}
     await change_member(backend.database, backend.clock.now(), member_id, changes, _version(if_match))
-    return await _show(backend, member_id, response)
+    return await _show(backend, caller, member_id, response)
 
 
-async def _show(backend: Backend, member_id: int, response: Response) -> MemberView:
+async def _show(backend: Backend, caller: Caller, member_id: int, response: Response) -> MemberView:
     async with backend.database.session() as session:
         row = await reading.find_member(session, member_id)
     if row is None:
         raise MemberUnknown(member_id)
-    view = _view(row, backend)
+    view = _view(row, backend, caller)
     response.headers["ETag"] = f'"{view.version}"'
     return view
 
 
-def _view(row: reading.MemberWithWorkload, backend: Backend) -> MemberView:
+def _view(row: reading.MemberWithWorkload, backend: Backend, caller: Caller) -> MemberView:
     member, workload = row
     assert member.id is not None
+    has_results = seen_by(caller) in (None, member.id)
     shifts = [Shift.model_validate(shift) for shift in member.working_hours]
     role = Role(member.role)
     known = Member(member.id, member.name, role, member.capacity, member.time_zone, tuple(shifts), member.is_active)
@@ -184,8 +186,8 @@ def _view(row: reading.MemberWithWorkload, backend: Backend) -> MemberView:
         created_at=member.created_at,
         updated_at=member.updated_at,
         open_leads=workload.open_leads,
-        won=workload.won,
-        lost=workload.lost,
+        won=workload.won if has_results else None,
+        lost=workload.lost if has_results else None,
         on_shift=off_shift_until is None,
         off_shift_until=off_shift_until,
     )

@@ -1,7 +1,7 @@
 """Opening and closing the ledger: one transaction at a time decides, so that nobody is ever over capacity."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,14 @@ from shared.contracts.words import LeadOutcome, Role
 from shared.kit.database import Connection
 
 _MOST_QUEUED = 1000
+
+# Columns are always named: a newer version may have added others, with defaults, while this one still runs.
+_LEAD_COLUMNS = ", ".join(column.name for column in fields(Lead))
+_LEADS_BY_ID = f"SELECT {_LEAD_COLUMNS} FROM leads WHERE lead_id = ANY($1::bigint[])"  # noqa: S608  # nosec B608
+_QUEUED_LEADS = f"""
+    SELECT {_LEAD_COLUMNS} FROM leads WHERE stage = 'queued' AND next_attempt_at <= $1
+    ORDER BY ready_at, lead_id LIMIT $2
+"""  # noqa: S608  # nosec B608
 
 
 async def lock_ledger(connection: Connection) -> None:
@@ -41,12 +49,6 @@ async def load_roster(connection: Connection, at: datetime) -> Roster:
     return Roster([(_member(row), _workload(row)) for row in rows], at=at, policy=STANDARD)
 
 
-async def find_lead(connection: Connection, lead_id: int) -> Lead | None:
-    """A lead's state without any lock, for reading."""
-    rows = await connection.fetch("SELECT * FROM leads WHERE lead_id = $1", lead_id)
-    return _lead(rows[0]) if rows else None
-
-
 async def open_ledger(connection: Connection, at: datetime, lead_ids: Iterable[int] = (), events: int = 0) -> Ledger:
     """Lock and load the ledger with some leads and as much of the queue as may be given out.
 
@@ -55,7 +57,7 @@ async def open_ledger(connection: Connection, at: datetime, lead_ids: Iterable[i
     await lock_ledger(connection)
     roster = await load_roster(connection, at)
     ids = sorted(set(lead_ids))
-    rows = await connection.fetch("SELECT * FROM leads WHERE lead_id = ANY($1::bigint[])", ids) if ids else []
+    rows = await connection.fetch(_LEADS_BY_ID, ids) if ids else []
     leads = {row["lead_id"]: _lead(row) for row in rows}
     held = sum(len(lead.held_by) for lead in leads.values())
     if room := min(roster.free_places() + held + 2 * events, _MOST_QUEUED):
@@ -78,15 +80,7 @@ async def save_ledger(connection: Connection, ledger: Ledger, at: datetime) -> d
 
 
 async def _list_queue(connection: Connection, at: datetime, limit: int) -> Sequence[Lead]:
-    rows = await connection.fetch(
-        """
-        SELECT * FROM leads WHERE stage = 'queued' AND next_attempt_at <= $1
-        ORDER BY ready_at, lead_id LIMIT $2
-        """,
-        at,
-        limit,
-    )
-    return [_lead(row) for row in rows]
+    return [_lead(row) for row in await connection.fetch(_QUEUED_LEADS, at, limit)]
 
 
 def _member(row: Any) -> Member:
@@ -133,18 +127,12 @@ def _decision_values(choice: Choice) -> tuple[Any, ...]:
 
 # Leads travel as one JSON value whose objects have the table's column names. Candidates, which are large, are
 # parsed once only, each as a value of its own.
-_SAVE_LEADS = """
-    INSERT INTO leads SELECT * FROM jsonb_populate_recordset(NULL::leads, $1::jsonb)
-    ON CONFLICT (lead_id) DO UPDATE SET
-        stage = excluded.stage, source = excluded.source, language = excluded.language,
-        preferred_owner_id = excluded.preferred_owner_id, correlation_id = excluded.correlation_id,
-        ready_at = excluded.ready_at, decision_number = excluded.decision_number, chosen_id = excluded.chosen_id,
-        owner_number = excluded.owner_number, owner_id = excluded.owner_id, held_by = excluded.held_by,
-        queued_at = excluded.queued_at, reason = excluded.reason, refusals = excluded.refusals,
-        next_attempt_at = excluded.next_attempt_at, handovers = excluded.handovers,
-        next_handover_at = excluded.next_handover_at, status_version = excluded.status_version,
-        outcome = excluded.outcome, credited_id = excluded.credited_id
-"""
+_LEAD_CHANGES = ", ".join(f"{column.name} = excluded.{column.name}" for column in fields(Lead)[1:])
+_SAVE_LEADS = f"""
+    INSERT INTO leads ({_LEAD_COLUMNS})
+    SELECT {_LEAD_COLUMNS} FROM jsonb_populate_recordset(NULL::leads, $1::jsonb)
+    ON CONFLICT (lead_id) DO UPDATE SET {_LEAD_CHANGES}
+"""  # noqa: S608  # nosec B608
 
 _SAVE_WORKLOADS = """
     UPDATE workloads SET open_leads = row.open_leads, won = row.won, lost = row.lost, turn = row.turn

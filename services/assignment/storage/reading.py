@@ -66,11 +66,33 @@ async def find_member(session: AsyncSession, member_id: int) -> MemberWithWorklo
     return (await session.exec(query.where(col(MemberRow.id) == member_id))).one_or_none()
 
 
+def _visible(seen_by: int | None) -> list[ColumnElement[bool]]:
+    """The conditions of the leads that exist for a member: those that they own or hold; None sees all."""
+    if seen_by is None:
+        return []
+    return [or_(col(LeadRow.owner_id) == seen_by, col(LeadRow.held_by).contains([seen_by]))]
+
+
+async def find_lead(session: AsyncSession, lead_id: int, *, seen_by: int | None) -> LeadRow | None:
+    """A lead's state without any lock; None also for one that `seen_by` may not see."""
+    return (
+        await session.exec(select(LeadRow).where(col(LeadRow.lead_id) == lead_id, *_visible(seen_by)))
+    ).one_or_none()
+
+
 async def list_decisions(
-    session: AsyncSession, *, lead_id: int | None, member_id: int | None, before: int | None, limit: int
+    session: AsyncSession,
+    *,
+    seen_by: int | None,
+    lead_id: int | None,
+    member_id: int | None,
+    before: int | None,
+    limit: int,
 ) -> tuple[Sequence[DecisionRow], int]:
-    """One more than `limit` decisions, the latest first, and the total."""
+    """One more than `limit` decisions, the latest first, and the total; about leads that `seen_by` may see."""
     conditions: list[ColumnElement[bool]] = []
+    if seen_by is not None:
+        conditions.append(col(DecisionRow.lead_id).in_(select(LeadRow.lead_id).where(*_visible(seen_by))))
     if lead_id is not None:
         conditions.append(col(DecisionRow.lead_id) == lead_id)
     if member_id is not None:
@@ -82,17 +104,23 @@ async def list_decisions(
     return (await session.exec(query.limit(limit + 1))).all(), total
 
 
-async def find_decision(session: AsyncSession, lead_id: int) -> DecisionRow | None:
-    """A lead's last decision, or None."""
-    query = select(DecisionRow).where(col(DecisionRow.lead_id) == lead_id)
-    return (await session.exec(query.order_by(col(DecisionRow.decision_number).desc()).limit(1))).one_or_none()
+async def get_decision(session: AsyncSession, lead_id: int, number: int) -> DecisionRow:
+    """The decision with this number; raises `NoResultFound` when there is none."""
+    query = select(DecisionRow).where(col(DecisionRow.lead_id) == lead_id, col(DecisionRow.decision_number) == number)
+    return (await session.exec(query)).one()
 
 
 async def list_assignments(
-    session: AsyncSession, *, stages: Sequence[str], member_id: int | None, after: int | None, limit: int
+    session: AsyncSession,
+    *,
+    seen_by: int | None,
+    stages: Sequence[str],
+    member_id: int | None,
+    after: int | None,
+    limit: int,
 ) -> tuple[Sequence[LeadRow], int]:
     """One more than `limit` leads in these stages by id, and the total; `member_id` is somebody they count for."""
-    conditions: list[ColumnElement[bool]] = [col(LeadRow.stage).in_(stages)]
+    conditions: list[ColumnElement[bool]] = [col(LeadRow.stage).in_(stages), *_visible(seen_by)]
     if member_id is not None:
         conditions.append(col(LeadRow.held_by).contains([member_id]))
     total = await _count(session, LeadRow, conditions)

@@ -52,7 +52,7 @@ class MemberRow(AssignmentTable, table=True):
     time_zone: str = Field(sa_type=Text)
     working_hours: list[dict[str, Any]] = Field(sa_type=JSONB)
     is_active: bool
-    version: int
+    version: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=INSTANT)
     updated_at: datetime = Field(sa_type=INSTANT)
 
@@ -101,6 +101,8 @@ class LeadRow(AssignmentTable, table=True):
     chosen_id: int | None = Field(default=None, sa_type=BigInteger)
     owner_number: int
     owner_id: int | None = Field(default=None, sa_type=BigInteger)
+    is_adopted: bool = Field(default=False, sa_column_kwargs={"server_default": "false"})
+    settled_at: datetime | None = Field(default=None, sa_type=INSTANT)
     held_by: list[int] = Field(sa_type=ARRAY(BigInteger))
     queued_at: datetime | None = Field(default=None, sa_type=INSTANT)
     reason: str | None = Field(default=None, sa_type=Text)

@@ -15,6 +15,9 @@ _VALUES = ("name", "email", "role", "capacity", "time_zone", "working_hours", "i
 async def add(connection: Connection, values: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Insert a member with an empty workload; the row.
 
+    Versions start with the milliseconds since 1970, so that a database restored from a backup never publishes one
+    that consumers know already and would ignore.
+
     Raises:
         EmailTaken
     """
@@ -24,7 +27,8 @@ async def add(connection: Connection, values: dict[str, Any], now: datetime) -> 
             INSERT INTO members (
                 name, email, role, capacity, time_zone, working_hours, is_active, version, created_at, updated_at
             )
-            VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8) RETURNING *
+            VALUES ($1, $2, $3, $4, $5, $6, $7, floor(extract(epoch FROM $8::timestamptz) * 1000), $8, $8)
+            RETURNING *
             """,
             *(values[name] for name in _VALUES),
             now,
@@ -47,6 +51,8 @@ async def find(connection: Connection, member_id: int) -> dict[str, Any] | None:
 async def change(connection: Connection, member_id: int, values: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Write all values of a member as the next version; the row.
 
+    That is the milliseconds since 1970, or one more than the version before if that is higher.
+
     Raises:
         EmailTaken
     """
@@ -54,7 +60,8 @@ async def change(connection: Connection, member_id: int, values: dict[str, Any],
         row = await connection.fetchrow(
             """
             UPDATE members SET name = $2, email = $3, role = $4, capacity = $5, time_zone = $6, working_hours = $7,
-                is_active = $8, version = version + 1, updated_at = $9
+                is_active = $8, updated_at = $9,
+                version = greatest(version + 1, floor(extract(epoch FROM $9::timestamptz) * 1000))
             WHERE id = $1 RETURNING *
             """,
             member_id,
