@@ -5,10 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services.leads.clients.assignment import DecisionRefused
+from services.leads.domain.errors import VersionConflict
+from services.leads.domain.lifecycle import IllegalTransition
 from services.leads.routes.answers import Writing, lead_answer
 from services.leads.routes.backend import AnyBackend, Reader, Supervisor
 from services.leads.routes.listing import LeadQuery
 from services.leads.routes.models import LeadEdit, LeadEditBySupervisor, LeadToAdd
+from services.leads.routes.refusals import after_decision
 from services.leads.routes.views import LeadView, RegisteredLeadView, lead_view
 from services.leads.storage.answers import Answer
 from services.leads.storage.lead_rows import get_lead
@@ -16,7 +20,8 @@ from services.leads.use_cases.add_lead import add_lead
 from services.leads.use_cases.assign_lead import decide_owner, rehearse, take_owner
 from services.leads.use_cases.delete_lead import delete_lead
 from services.leads.use_cases.search_leads import search_leads
-from services.leads.use_cases.update_lead import Edit, update_lead, with_keys
+from services.leads.use_cases.state_addresses import hold_addresses, state_addresses
+from services.leads.use_cases.update_lead import edit_of, update_lead
 from shared.contracts.words import Role
 from shared.kit.paging import Page
 from shared.kit.problems import FieldError, Problem
@@ -72,7 +77,7 @@ async def edit(backend: AnyBackend, write: Writing, lead: str, wish: LeadEditByS
     412 when `If-Match` names another version than the present one.
     """
     _require_own_fields(write.caller, wish)
-    changes = Edit(with_keys(wish.columns(), backend.default_region), wish.transition())
+    changes = edit_of(wish.columns(), wish.transition(), backend.default_region)
     if wish.assigned_id is None:
 
         async def work(session: AsyncSession) -> Worked:
@@ -85,9 +90,15 @@ async def edit(backend: AnyBackend, write: Writing, lead: str, wish: LeadEditByS
     decided = await decide_owner(backend.assignment, write.caller, lead_id, wish.assigned_id, write.command)
 
     async def work_with_owner(session: AsyncSession) -> Worked:
-        return lead_answer(await take_owner(session, write.caller, lead, decided, changes, write.command))
+        held = await hold_addresses(session, changes.identities, write.command.now)
+        row = await take_owner(session, write.caller, lead, decided, changes, write.command)
+        await state_addresses(session, row, held, write.command.now)
+        return lead_answer(row)
 
-    return await write.answer(work_with_owner)
+    try:
+        return await write.answer(work_with_owner)
+    except (VersionConflict, IllegalTransition, DecisionRefused) as error:
+        raise after_decision(error, wish.assigned_id) from error
 
 
 @router.delete("/{lead}", status_code=204)

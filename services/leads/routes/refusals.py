@@ -39,6 +39,23 @@ def _key_reused(_: KeyReused) -> Problem:
     return invalid_field("Idempotency-Key", "reused", "it came with another request before; take a new one")
 
 
+def after_decision(error: VersionConflict | IllegalTransition | DecisionRefused, member_id: int) -> Problem:
+    """A refusal that comes when assignment has decided on the owner already: the lead is no longer as it was read."""
+    problem = TRANSLATIONS[type(error)](error)
+    detail = (
+        f"{problem.detail} Nothing else was changed, but assignment decided meanwhile that member {member_id} owns "
+        "the lead, so that its owner may have changed: read it again."
+    )
+    return Problem(
+        problem.status,
+        detail,
+        errors=problem.errors,
+        headers=problem.headers,
+        **problem.extra,
+        decided_member_id=member_id,
+    )
+
+
 def _sentence(error: Exception) -> str:
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}."

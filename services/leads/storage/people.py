@@ -129,6 +129,14 @@ async def lock_people(connection: Connection, person_ids: Collection[int]) -> di
     }
 
 
+async def list_names(connection: Connection, person_ids: Collection[int]) -> dict[int, StatedName]:
+    """What people called themselves, without locking them."""
+    rows = await connection.fetch(
+        "SELECT id, first_name, last_name FROM people WHERE id = ANY($1::bigint[])", list(person_ids)
+    )
+    return {row["id"]: StatedName(row["first_name"], row["last_name"]) for row in rows}
+
+
 async def add_people(
     connection: Connection, people: Sequence[tuple[int, StatedName, str | None]], now: datetime
 ) -> None:

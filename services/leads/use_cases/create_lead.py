@@ -7,13 +7,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.leads.domain.hand_over import HandOverPolicy
+from services.leads.domain.statements import stated_identities
 from services.leads.use_cases.register_inquiries import Registered, register_inquiries
-from shared.contracts.inquiries import Identity, InquiryReceived, Sender
-from shared.contracts.words import Channel, Evidence, IdentityKind
+from shared.contracts.inquiries import InquiryReceived, Sender
+from shared.contracts.words import Channel
 from shared.kit.clock import business_date
 from shared.kit.database import Connection
 from shared.kit.identifiers import new_id
-from shared.kit.phones import parse_phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ async def create_lead(
         received_at=now,
         sent_at=now,
         sender=Sender(
-            identities=_identities(new),
+            identities=stated_identities(new.phone, new.email, new.region),
             first_name=new.first_name,
             last_name=new.last_name,
             phone=new.phone,
@@ -74,18 +74,3 @@ async def create_lead(
     )
     answers = await register_inquiries(connection, [inquiry], now, policy, actor)
     return answers[inquiry.dedupe_key]
-
-
-def _identities(new: NewLead) -> tuple[Identity, ...]:
-    identities = []
-    phone = parse_phone(new.phone, new.region) if new.phone else None
-    if new.phone and phone is not None and phone.is_valid:
-        identities.append(
-            Identity(kind=IdentityKind.PHONE, value=new.phone, match_key=phone.match_key, evidence=Evidence.STATED)
-        )
-    email = (new.email or "").strip()
-    if "@" in email:
-        identities.append(
-            Identity(kind=IdentityKind.EMAIL, value=email, match_key=email.lower(), evidence=Evidence.STATED)
-        )
-    return tuple(identities)

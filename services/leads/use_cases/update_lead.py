@@ -1,19 +1,21 @@
 """Editing a lead: its fields, and with them its status, by the same table of moves as always."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services.leads.domain.statements import email_key, phone_key, stated_identities
 from services.leads.storage.lead_changes import Command, Remark, save_change
 from services.leads.storage.lead_rows import lock_lead
 from services.leads.storage.tables import Lead
 from services.leads.use_cases.change_status import Transition, move_lead
+from services.leads.use_cases.state_addresses import hold_addresses, state_addresses
+from shared.contracts.inquiries import Identity
 from shared.contracts.leads import LeadChanged
 from shared.contracts.words import LeadStatus
-from shared.kit.phones import match_key
 from shared.kit.security import Caller
 
 _HIDDEN = ("phone_key", "email_key")
@@ -21,10 +23,14 @@ _HIDDEN = ("phone_key", "email_key")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """New values of a lead's columns; of `custom` only the given keys change, and None removes one."""
+    """New values of a lead's columns; of `custom` only the given keys change, and None removes one.
+
+    `identities` are the addresses among them, which the lead's person is then known by.
+    """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
     transition: Transition | None = None
+    identities: Sequence[Identity] = ()
 
 
 async def update_lead(session: AsyncSession, caller: Caller, reference: str, edit: Edit, command: Command) -> Lead:
@@ -33,9 +39,11 @@ async def update_lead(session: AsyncSession, caller: Caller, reference: str, edi
     What is equal already changes nothing, not even the version. Raises `LeadNotFound`, `VersionConflict` and
     `IllegalTransition`, and then nothing is changed.
     """
+    held = await hold_addresses(session, edit.identities, command.now)
     lead = await lock_lead(session, caller, reference)
     command.require_version(lead)
     await edit_lead(session, lead, edit, command)
+    await state_addresses(session, lead, held, command.now)
     return lead
 
 
@@ -49,15 +57,15 @@ async def edit_lead(session: AsyncSession, lead: Lead, edit: Edit, command: Comm
         await move_lead(session, lead, wanted, command)
 
 
-def with_keys(columns: Mapping[str, Any], default_region: str | None) -> dict[str, Any]:
-    """The columns together with those that filters compare instead of the phone and the mail address."""
+def edit_of(columns: Mapping[str, Any], transition: Transition | None, default_region: str | None) -> Edit:
+    """An edit with what the phone and the mail address among the columns are compared by."""
+    phone, email = columns.get("phone"), columns.get("email")
     keyed = dict(columns)
-    if "phone" in keyed:
-        phone = keyed["phone"]
-        keyed["phone_key"] = match_key(phone, default_region) if phone else None
-    if "email" in keyed:
-        keyed["email_key"] = keyed["email"].lower() if keyed["email"] else None
-    return keyed
+    if "phone" in columns:
+        keyed["phone_key"] = phone_key(phone, default_region)
+    if "email" in columns:
+        keyed["email_key"] = email_key(email)
+    return Edit(keyed, transition, stated_identities(phone, email, default_region))
 
 
 def _apply(lead: Lead, columns: Mapping[str, Any]) -> dict[str, Any]:

@@ -209,6 +209,33 @@ async def test_decision_that_was_overtaken(database: Database, opened: Callable[
     assert before == await state(database)
 
 
+@pytest.mark.parametrize(("close", "status"), [(False, 412), (True, 409)])
+async def test_refusal_after_the_decision(
+    database: Database,
+    opened: Callable[..., Any],
+    supervisor: Person,
+    assignment: FakeAssignment,
+    close: bool,
+    status: int,
+) -> None:
+    """An edit that fails when assignment has decided already says that the owner may have changed, and to whom."""
+    lead_id = await opened("Ada")
+
+    async def somebody_edits(_: Decision) -> None:
+        if close:
+            await supervisor.post(f"/{lead_id}/transitions", {"to": 3})
+        else:
+            await supervisor.put(f"/{lead_id}", {"note": "faster"})
+
+    assignment.before_answer = somebody_edits
+    version = "*" if close else '"1"'
+    response = await supervisor.put(f"/{lead_id}", {"assigned_id": 7, "tags": ["x"]}, If_Match=version)
+    problem = response.json()
+    assert (status, 7) == (response.status_code, problem["decided_member_id"])
+    assert "its owner may have changed" in problem["detail"]
+    assert [] == (await supervisor.get(f"/{lead_id}"))["tags"]
+
+
 @pytest.mark.parametrize(
     ("refusal", "status"),
     [
