@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from deploy.demo.journal import TERMS, Journal
 from deploy.demo.journeys import CLOSED, Board, Journey
@@ -24,8 +23,8 @@ class Check:
 class Evidence:
     """Everything that the checks compare.
 
-    `numbers` are those of all leads of the days that the demo touched, `caught` how often the mail catcher got each
-    notification, or None where mail goes to a server of one's own.
+    `numbers` are those of all leads of the days that the demo touched, except deleted ones. `caught` is how often the
+    mail catcher got each notification, other people's left out, or None where mail goes to a server of one's own.
     """
 
     journal: Journal
@@ -51,7 +50,7 @@ def check_all(evidence: Evidence) -> list[Check]:
         check_answers(evidence.journal),
         check_equation(evidence.after),
         *check_terms(evidence),
-        *check_numbers(evidence.numbers),
+        *check_numbers(evidence.numbers, [journey.number for journey in evidence.journeys]),
         *check_people(evidence),
         check_owners(evidence.journeys),
         *check_mails(evidence),
@@ -95,19 +94,28 @@ def check_terms(evidence: Evidence) -> Iterator[Check]:
         yield Check(True, "every term grew by exactly what was sent; duplicates changed nothing")
 
 
-def check_numbers(numbers: list[str]) -> Iterator[Check]:
-    """The numbers of each day are 1 to n."""
+def check_numbers(numbers: list[str], own: list[str]) -> Iterator[Check]:
+    """The numbers of each day go on without a gap from the demo's first.
+
+    Earlier ones are not judged: a deleted lead keeps its number and is not listed.
+    """
+    firsts = {day: min(serials) for day, serials in _serials(own).items()}
+    for day, found in sorted(_serials(numbers).items()):
+        first = firsts.get(day, min(found))
+        missing = sorted(set(range(first, max(found) + 1)) - set(found))
+        twice = [one for one, count in Counter(found).items() if count > 1]
+        if missing or twice:
+            yield Check(False, f"{day}: numbers missing (or deleted) {missing[:5]}, used twice {twice[:5]}")
+        else:
+            yield Check(True, f"{day}: numbers are {first} to {max(found)}, without a gap")
+
+
+def _serials(numbers: list[str]) -> dict[str, list[int]]:
     serials: dict[str, list[int]] = defaultdict(list)
     for number in numbers:
         day, _, serial = number.rpartition("-")
         serials[day].append(int(serial))
-    for day, found in sorted(serials.items()):
-        wanted = set(range(1, max(found) + 1))
-        missing, twice = sorted(wanted - set(found)), [one for one, count in Counter(found).items() if count > 1]
-        if missing or twice:
-            yield Check(False, f"{day}: numbers missing (or deleted) {missing[:5]}, used twice {twice[:5]}")
-        else:
-            yield Check(True, f"{day}: numbers are 1 to {len(found)}, without a gap")
+    return serials
 
 
 def check_people(evidence: Evidence) -> Iterator[Check]:
@@ -163,25 +171,45 @@ def check_owners(journeys: list[Journey]) -> Check:
 
 
 def check_mails(evidence: Evidence) -> Iterator[Check]:
-    """One mail for each assignment, by notifier's books and by what the mail catcher got."""
-    wrong = []
-    sent: list[dict[str, Any]] = []
-    for journey in evidence.journeys:
-        decisions = Counter(each["decision_number"] for each in journey.notifications)
-        mails = [each for each in journey.notifications if each["state"] == "sent"]
-        sent += mails
-        owner_told = any(each["member_id"] == journey.owner_id for each in mails)
-        if max(decisions.values(), default=0) > 1 or (journey.owner_id is not None and not owner_told):
-            states = ", ".join(each["state"] for each in journey.notifications) or "none"
-            wrong.append(f"{journey.number} (notifications: {states})")
+    """One mail for each assignment: by leads' history, by notifier's books, and by what the mail catcher got."""
+    wrong = [journey for journey in evidence.journeys if not _is_told_right(journey)]
+    notifications = [each for journey in evidence.journeys for each in journey.notifications]
+    sent = [each["id"] for each in notifications if each["state"] == "sent"]
     if wrong:
-        yield Check(False, f"one mail for each assignment does not hold for {', '.join(wrong[:5])}")
-    else:
-        yield Check(True, f"{len(sent)} mails, one for each assignment")
-    if evidence.caught is not None:
-        counts = [evidence.caught[each["id"]] for each in sent]
-        holds = all(count == 1 for count in counts)
-        what = f"the mail server got each of them once: {sum(counts)} for {len(counts)}"
-        yield Check(
-            holds, what if holds else f"the mail server got {sum(counts)} mails for {len(counts)} notifications"
+        named = ", ".join(
+            f"{journey.number} ({journey.assignments} assignments, notifications: "
+            f"{', '.join(each['state'] for each in journey.notifications) or 'none'})"
+            for journey in wrong[:5]
         )
+        yield Check(False, f"one mail for each assignment does not hold for {named}")
+    else:
+        withdrawn = len(notifications) - len(sent)
+        overtaken = f"; {withdrawn} more were withdrawn, overtaken by what came next" if withdrawn else ""
+        yield Check(True, f"{len(sent)} mails, one for each assignment{overtaken}")
+    if evidence.caught is not None:
+        yield _check_caught(sent, evidence.caught)
+
+
+def _is_told_right(journey: Journey) -> bool:
+    """Each assignment of the history has one notification, which was sent or overtaken, and its owner was told."""
+    states = {each["state"] for each in journey.notifications}
+    decisions = {each["decision_number"] for each in journey.notifications}
+    told = {each["member_id"] for each in journey.notifications if each["state"] == "sent"}
+    return (
+        len(journey.notifications) == len(decisions) == journey.assignments
+        and states <= {"sent", "withdrawn"}
+        and (journey.owner_id is None or journey.owner_id in told)
+    )
+
+
+def _check_caught(sent: list[str], caught: Counter[str]) -> Check:
+    """The mail catcher got each notification that was sent once, and nothing else."""
+    often = [one for one in sent if caught[one] != 1]
+    unknown = sorted(set(+caught) - set(sent))
+    if often or unknown:
+        return Check(
+            False,
+            f"the mail server got {caught.total()} mails for {len(sent)} notifications: {len(often)} of them not once,"
+            f" and {len(unknown)} that notifier does not say it sent",
+        )
+    return Check(True, f"the mail server got each of them once, and no other: {caught.total()} for {len(sent)}")

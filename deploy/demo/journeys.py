@@ -22,7 +22,8 @@ class Journey:
     """One lead as REST shows it. Instants are unix seconds, by the services' clocks; `said_at` is by ours.
 
     `received_at` is when the receipt was written, `numbered_at` when the lead was, `owned_at` when it got its owner,
-    `mailed_at` when the mail server had the mail.
+    `mailed_at` when the mail server had the mail. `assignments` is how often its history gave it an owner, and
+    `notifications` all that notifier has about it, both as of the end.
     """
 
     lead_id: int
@@ -42,6 +43,7 @@ class Journey:
     numbered_at: float | None = None
     owned_at: float | None = None
     mailed_at: float | None = None
+    assignments: int = 0
     notifications: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -53,6 +55,11 @@ class Journey:
     def is_told(self) -> bool:
         """Whether its story has come to rest: its owner got a mail, or it waits in the queue, or it is closed."""
         return (self.owner_id is not None and self.mailed_at is not None) or self.is_queued or self.status == CLOSED
+
+    @property
+    def is_being_told(self) -> bool:
+        """Whether a mail about it waits, or is on its way."""
+        return any(each["state"] in ("waiting", "sending") for each in self.notifications)
 
     def milliseconds(self, instant: float | None) -> float | None:
         """The time from the webhook to an instant."""

@@ -1,10 +1,12 @@
 """The internal REST interface, asked with the service token."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from uuid import uuid4
 
 import httpx2
 
@@ -54,6 +56,19 @@ class Rest:
     async def post(self, service: str, path: str, document: Document) -> httpx2.Response:
         """Write a document and return whatever is answered."""
         return await self.client.post(f"{self.target.urls[service]}{path}", json=document)
+
+    async def insist(self, service: str, path: str, document: Document, seconds: float) -> httpx2.Response | None:
+        """Write a document once, also while the service restarts; None when there is no answer in time."""
+        headers = {"Idempotency-Key": str(uuid4())}
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            with contextlib.suppress(httpx2.HTTPError):
+                answer = await self.client.post(f"{self.target.urls[service]}{path}", json=document, headers=headers)
+                if answer.status_code < 500:
+                    return answer
+            if asyncio.get_running_loop().time() > deadline:
+                return None
+            await asyncio.sleep(0.3)
 
     async def wait_until_ready(self, seconds: float = 20.0) -> None:
         """Wait until all services can do their job; raises `DemoFailed`, naming one that cannot."""

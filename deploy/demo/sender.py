@@ -41,12 +41,15 @@ class Sender:
     floor: Floor
 
     async def play(self, stories: tuple[Story, ...]) -> None:
-        """Return when every step was taken; raises `DemoFailed` for what a story waits for in vain."""
+        """Return when every step was taken.
+
+        Raises the first failure as it is: `DemoFailed` for what a story waits for in vain, or `httpx2.HTTPError`.
+        """
         try:
             async with asyncio.TaskGroup() as tasks:
                 for story in stories:
                     tasks.create_task(self._tell(story))
-        except* DemoFailed as failures:
+        except* (DemoFailed, httpx2.HTTPError) as failures:
             raise failures.exceptions[0] from None
 
     async def _tell(self, story: Story) -> None:

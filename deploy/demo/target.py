@@ -8,10 +8,15 @@ from typing import Final, Self
 
 from deploy.demo.errors import DemoFailed
 from deploy.local.assignments import read_assignments
+from shared.kit.settings import DEVELOPMENT_PREFIX
 
 PORTS: Final = {"intake": 8001, "leads": 8002, "assignment": 8003, "notifier": 8004}
 NOTHING_RUNS: Final = (
     "No Leadline runs here. Start it with `make run` in another terminal, then `make demo` in this one."
+)
+NOT_FOR_DEVELOPMENT: Final = (
+    "This Leadline is not one for development: LEADLINE_SERVICE_TOKEN is a real one. The demo would fill it with"
+    " invented people and mail your team about them, so nothing was sent."
 )
 
 
@@ -27,13 +32,18 @@ class Target:
 
     @classmethod
     def find(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Find what `make run` started, or what the environment names; raises `DemoFailed` when there is nothing."""
+        """Find what `make run` started, or what the environment names.
+
+        Raises `DemoFailed` when there is nothing, or when it is a system that somebody works with.
+        """
         running = Path(environment.get("LEADLINE_DATA") or ".leadline") / "environment"
         known = read_assignments(running) | {name: value for name, value in environment.items() if value}
         try:
             token, whatsapp, messenger = (known[name] for name in _SECRETS)
         except KeyError:
             raise DemoFailed(NOTHING_RUNS) from None
+        if not token.startswith(DEVELOPMENT_PREFIX):
+            raise DemoFailed(NOT_FOR_DEVELOPMENT)
         return cls(
             urls={name: _url(known, name) for name in PORTS},
             service_token=token,

@@ -74,7 +74,9 @@ class Watcher:
         journey = self.board.latest_of(person)
         assert journey is not None
         move = {"to": 3, "outcome": "lost", "reason": reason}
-        answer = await self.rest.post("leads", f"/rest/leads/{journey.lead_id}/transitions", move)
+        answer = await self.rest.insist("leads", f"/rest/leads/{journey.lead_id}/transitions", move, _PATIENCE)
+        if answer is None:
+            raise DemoFailed(f"{journey.number} could not be closed: leads gave no answer within {_PATIENCE:g} s.")
         if answer.status_code != 200:
             raise DemoFailed(f"{journey.number} could not be closed: {answer.status_code} {answer.text[:200]}")
 
@@ -91,6 +93,28 @@ class Watcher:
                 return False
             await asyncio.sleep(0.1)
         return True
+
+    async def take_stock(self, seconds: float = 10.0) -> None:
+        """Read every lead's assignments and notifications again, once none of them is on its way any more.
+
+        What came after a lead's first mail is seen here only: a second mail, or one to another owner.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            await self.look()
+            await asyncio.gather(*(self._take_stock_of(journey) for journey in self.board.journeys.values()))
+            if not any(journey.is_being_told for journey in self.board.journeys.values()):
+                return
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(0.3)
+
+    async def _take_stock_of(self, journey: Journey) -> None:
+        history = await self.rest.get("leads", f"/rest/leads/{journey.lead_id}/history", limit=PAGE)
+        journey.assignments = sum(1 for line in history["items"] if _gives_owner(line))
+        journey.notifications = [
+            each async for each in self.rest.list("notifier", "/rest/notifications", lead_id=journey.lead_id)
+        ]
 
     async def _until(self, condition: Callable[[], bool], otherwise: str) -> None:
         deadline = time.monotonic() + _PATIENCE
@@ -160,6 +184,11 @@ class Watcher:
         }
         for journey in self.board.journeys.values():
             journey.queue_reason = reasons.get(journey.lead_id)
+
+
+def _gives_owner(line: dict[str, Any]) -> bool:
+    change = line["changes"].get("assigned_id")
+    return change is not None and change["to"] is not None
 
 
 def _read_history(journey: Journey, lines: Sequence[dict[str, Any]]) -> None:

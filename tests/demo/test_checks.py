@@ -38,6 +38,7 @@ def _journey(lead_id: int, person: Person, inquiries: int) -> Journey:
         numbered_at=1000.05,
         owned_at=1000.1,
         mailed_at=1000.2,
+        assignments=1,
         notifications=[mail],
     )
 
@@ -122,6 +123,31 @@ def _mail_twice(evidence: Evidence) -> Evidence:
     return replace(evidence, caught=Counter({"mail-1": 2, "mail-2": 1}))
 
 
+def _mail_in_secret(evidence: Evidence) -> Evidence:
+    return replace(evidence, caught=Counter({"mail-1": 1, "mail-2": 1, "mail-9": 1}))
+
+
+def _lose_a_mail(evidence: Evidence) -> Evidence:
+    return replace(evidence, caught=Counter({"mail-1": 1}))
+
+
+def _forget_an_assignment(evidence: Evidence) -> Evidence:
+    evidence.board.journeys[2].assignments = 2
+    return evidence
+
+
+def _tell_nothing_new(evidence: Evidence) -> Evidence:
+    evidence.board.journeys[2].notifications *= 2
+    return evidence
+
+
+def _fail_to_tell(evidence: Evidence) -> Evidence:
+    journey = evidence.board.journeys[2]
+    journey.assignments = 2
+    journey.notifications.append({"id": "mail-3", "member_id": 5, "decision_number": 2, "state": "ambiguous"})
+    return evidence
+
+
 def _answer_wrongly(evidence: Evidence) -> Evidence:
     forged = Delivery(Channel.WHATSAPP, "/webhooks/whatsapp", b"", status=401, note="signed with another secret")
     evidence.journal.finish(Answered(forged, 200, 3.0, 1))
@@ -142,7 +168,12 @@ def _answer_wrongly(evidence: Evidence) -> Evidence:
         (_meet_a_stranger, "leads of nobody we know: LEAD-20261122-003"),
         (_forget_the_owner, "1 leads have no owner and are not queued, such as LEAD-20261122-002"),
         (_mail_nobody, "one mail for each assignment does not hold for LEAD-20261122-002"),
-        (_mail_twice, "the mail server got 3 mails for 2 notifications"),
+        (_mail_twice, "the mail server got 3 mails for 2 notifications: 1 of them not once"),
+        (_mail_in_secret, "and 1 that notifier does not say it sent"),
+        (_lose_a_mail, "the mail server got 1 mails for 2 notifications: 1 of them not once"),
+        (_forget_an_assignment, "does not hold for LEAD-20261122-002 (2 assignments, notifications: sent)"),
+        (_tell_nothing_new, "does not hold for LEAD-20261122-002 (1 assignments, notifications: sent, sent)"),
+        (_fail_to_tell, "does not hold for LEAD-20261122-002 (2 assignments, notifications: sent, ambiguous)"),
         (_answer_wrongly, "signed with another secret), got 200 instead of 401"),
     ],
 )
@@ -155,7 +186,23 @@ def test_what_is_wrong_is_said(evidence: Evidence, spoil: Callable[[Evidence], E
 def test_queued_lead_is_no_failure(evidence: Evidence) -> None:
     """A lead that waits visibly needs neither an owner nor a mail."""
     waiting = evidence.board.journeys[2]
-    waiting.owner_id, waiting.queue_reason, waiting.notifications = None, "nobody is free", []
+    waiting.owner_id, waiting.queue_reason = None, "nobody is free"
+    waiting.assignments, waiting.notifications = 0, []
+    assert [] == _failures(replace(evidence, caught=Counter({"mail-1": 1})))
+
+
+def test_what_was_deleted_earlier_is_no_failure(evidence: Evidence) -> None:
+    """A lead of the day that was deleted before the demo began leaves a gap that is not the demo's."""
+    for lead_id, journey in evidence.board.journeys.items():
+        journey.number = f"LEAD-20261122-{lead_id + 3:03}"
+    assert [] == _failures(replace(evidence, numbers=["LEAD-20261122-002", "LEAD-20261122-004", "LEAD-20261122-005"]))
+
+
+def test_overtaken_assignment_is_no_failure(evidence: Evidence) -> None:
+    """A lead that changed hands before its first owner was told has one mail, and one that was withdrawn."""
+    journey = evidence.board.journeys[2]
+    journey.assignments = 2
+    journey.notifications.append({"id": "mail-3", "member_id": 5, "decision_number": 2, "state": "withdrawn"})
     assert [] == _failures(evidence)
 
 
