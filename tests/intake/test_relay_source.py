@@ -332,6 +332,22 @@ async def test_a_rejected_receipt_can_settle_after_a_replay(database: Database, 
     assert [("settled", "new", None)] == await states(database)
 
 
+async def test_a_rejected_receipt_settles_when_leads_replays_its_dead_letter(database: Database, stamp: Stamp) -> None:
+    """A dead letter is a rejection with its reason; when leads gets through after all, its outcome counts for good."""
+    await receive(database, stamp, whatsapp_messages(message("wamid.1")), whatsapp_messages(message("wamid.2")))
+    one, two = await publish(database, stamp)
+    rejections = [settlement(event.receipt_id, REJECTED, reason="dead letter: odd") for event in (one, two)]
+    await settle(database, *rejections)
+    assert [("quarantined", None, "dead letter: odd")] * 2 == await states(database)
+    assert 0 == await RepublishReceipts(database, ReaderAt(2))()
+    await settle(database, settlement(one.receipt_id, NEW, lead_id=7), settlement(two.receipt_id, REPEAT, lead_id=7))
+    await settle(database, *rejections)
+    assert [("settled", "new", None), ("settled", "repeat", None)] == await states(database)
+    assert Summary(received=2, new=1, repeat=1, update=0, ignored=0, quarantined=0, in_flight=0) == await summary(
+        database
+    )
+
+
 async def test_a_delivery_that_can_be_split_at_last_becomes_its_items(
     database: Database, stamp: Stamp, clock: MovingClock
 ) -> None:

@@ -149,7 +149,9 @@ async def test_a_form_is_created_changed_and_removed(inside: httpx2.AsyncClient)
     outdated = await inside.put("/rest/forms/summer", json={"name": "Late"}, headers={"If-Match": '"1"'})
     assert (412, 2) == (outdated.status_code, outdated.json()["version"])
     assert 1 == (await inside.get("/rest/forms")).json()["total"]
-    assert 204 == (await inside.delete("/rest/forms/summer")).status_code
+    refused = await inside.delete("/rest/forms/summer", headers={"If-Match": '"1"'})
+    assert (412, 2) == (refused.status_code, refused.json()["version"])
+    assert 204 == (await inside.delete("/rest/forms/summer", headers={"If-Match": '"2"'})).status_code
     assert [404] * 3 == [
         (await inside.get("/rest/forms/summer")).status_code,
         (await inside.delete("/rest/forms/summer")).status_code,

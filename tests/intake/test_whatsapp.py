@@ -203,6 +203,16 @@ def test_only_a_requested_contact_card_is_the_senders_own() -> None:
     assert cards == inquiry.content["contacts"]
 
 
+@pytest.mark.parametrize("numbers", [{"phone": "+52 1"}, {"wa_id": "99999999"}, {"phone": "+999 123 456 789"}])
+def test_a_number_that_cannot_be_is_no_identity(numbers: dict[str, str]) -> None:
+    """Whoever shares a card writes what is on it: a number that no plan has room for joins nobody, and is kept."""
+    cards = [{"origin": "contact_request", "phones": [numbers]}]
+    sent = message(sender=None, kind="contacts", from_user_id=SCOPED, contacts=cards)
+    inquiry = read_one(WHATSAPP, whatsapp_messages(sent, contacts=[]))
+    assert ([SCOPED], None) == ([one.value for one in inquiry.sender.identities], inquiry.sender.phone)
+    assert cards == inquiry.content["contacts"]
+
+
 def test_the_ad_that_led_here_is_kept() -> None:
     """A click-to-WhatsApp referral comes along with the message."""
     inquiry = read_one(WHATSAPP, whatsapp_messages(message(referral=AD)))

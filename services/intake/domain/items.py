@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
+from services.intake.domain.values import as_mapping
 from shared.contracts.words import Channel
-from shared.kit.text import clean_text, dump_json
+from shared.kit.text import MAX_DEPTH, clean_text, dump_json, find_flaw
 
 MOST_ITEMS = 5000
 UNKNOWN_ACCOUNT = "unknown"
@@ -21,7 +22,7 @@ class Item:
     """One thing that arrived, with the part of the envelope that it needs as JSON in `body`.
 
     `key` says, within channel and account, what makes it the same item when it is delivered again. An item with
-    an `error` is kept as it is: it could not be taken apart, and `body` may be anything.
+    an `error` is kept as it is: it could not be taken apart or read, and `body` may be anything.
     """
 
     channel: Channel
@@ -35,15 +36,27 @@ class Item:
 def make_item(
     channel: Channel, account: str | None, kind: str | None, key: tuple[str, ...], body: Any, error: str | None = None
 ) -> Item:
-    """An item whose words are safe to store, whatever was delivered."""
+    """An item whose words are safe to store, whatever was delivered.
+
+    A body that no adapter will be able to read is an error of this item alone, which keeps its kind.
+    """
+    written = dump_json(body)
     return Item(
         channel=channel,
         account=clean_text(account or UNKNOWN_ACCOUNT)[:128],
         kind=BROKEN if error else clean_text(kind or "").strip("() ")[:64] or "unknown",
         key=key,
-        body=dump_json(body),
-        error=error,
+        body=written,
+        error=error or _flaw(body, written),
     )
+
+
+def broken(channel: Channel, account: str | None, error: str, delivery: dict[str, Any]) -> Item:
+    """A part of a delivery that could not be taken apart, kept as the delivery that would hold this part alone.
+
+    Splitting that again gives this very item, or what it always was once the splitter has learnt to read it.
+    """
+    return make_item(channel, account, BROKEN, ("broken", fingerprint(delivery)), delivery, error)
 
 
 def whole(channel: Channel, raw: bytes, error: str) -> Item:
@@ -59,3 +72,27 @@ def fingerprint(value: Any) -> str:
     except TypeError:
         canonical = dump_json(value)
     return hashlib.sha256(canonical).hexdigest()
+
+
+def key_of_content(kind: str, content: dict[str, Any], entry_time: Any) -> tuple[str, ...]:
+    """The key of what has no id: its content, and when that has no time of its own, that of the entry it came in."""
+    has_time = any(
+        part.get(name)
+        for part in (content, as_mapping(content.get("value")))
+        for name in ("timestamp", "created_time", "time")
+    )
+    if has_time or entry_time is None:
+        return (kind, fingerprint(content))
+    return (kind, fingerprint({"entry_time": entry_time, "content": content}))
+
+
+def unknown_members(group: dict[str, Any], *known: str) -> dict[str, Any]:
+    """The members of an object that nobody knows and that say something."""
+    return {name: item for name, item in group.items() if name not in known and item not in (None, "", [], {})}
+
+
+def _flaw(body: Any, written: bytes) -> str | None:
+    # Most bodies show at a glance that they are too small to be deep.
+    if written.count(b"[") + written.count(b"{") > MAX_DEPTH or b"NaN" in written or b"Infinity" in written:
+        return find_flaw(body)
+    return None

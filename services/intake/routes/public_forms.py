@@ -14,6 +14,7 @@ from services.intake.routes.bodies import read_body
 from services.intake.routes.form_bodies import body_limit, is_json, media_type, read_fields
 from services.intake.routes.refusals import TRANSLATIONS
 from services.intake.storage.forms import FormRules, find_active_form
+from services.intake.storage.receipt_writer import PATIENCE_SECONDS, hurried
 from services.intake.use_cases.manage_forms import FORM_KEY
 from services.intake.use_cases.submit_form import Circumstances, KeyUsedForOtherContent, SubmitForm
 from shared.kit.database import Database
@@ -90,7 +91,7 @@ class PublicForms:
     async def _find_form(self, request: Request) -> FormRules:
         form_key = request.path_params["form_key"]
         if re.fullmatch(FORM_KEY, form_key):
-            async with self.database.connection() as connection:
+            async with hurried(self.database, PATIENCE_SECONDS) as connection:
                 form = await find_active_form(connection, form_key)
             if form is not None:
                 return form

@@ -117,6 +117,7 @@ async def list_all(backend: AnyBackend, _: Supervisor, limit: Limit = 50, cursor
 
 
 Key = Annotated[str, Path(max_length=64)]
+IfMatch = Annotated[str | None, Header()]
 
 
 @router.get("/{form_key}")
@@ -132,7 +133,7 @@ async def change(
     form_key: Key,
     form: FormChange,
     response: Response,
-    if_match: Annotated[str | None, Header()] = None,
+    if_match: IfMatch = None,
 ) -> FormView:
     """Change what is given; 412 when `If-Match` names an older version."""
     changes = form.model_dump(exclude_unset=True)
@@ -143,9 +144,9 @@ async def change(
 
 
 @router.delete("/{form_key}", status_code=204)
-async def delete(backend: AnyBackend, _: Admin, form_key: Key) -> None:
-    """Remove a form; what came through it stays."""
-    await manage_forms.delete_form(backend.database, _known(form_key))
+async def delete(backend: AnyBackend, _: Admin, form_key: Key, if_match: IfMatch = None) -> None:
+    """Remove a form, and nothing that came through it; 412 when `If-Match` names an older version."""
+    await manage_forms.delete_form(backend.database, _known(form_key), _version(if_match))
 
 
 def _view(form: WebForm, response: Response) -> FormView:

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from services.intake.domain.receipts import NewReceipt
 from services.intake.storage.receipts import add_receipts
-from shared.kit.database import Database, is_conflict, is_transient
+from shared.kit.database import Connection, Database, is_conflict, is_transient
 from shared.kit.logging import describe, get_logger
 
 log = get_logger()
 
 PATIENCE_SECONDS = 5.0
+# Shorter than the patience, so that a connection that leads nowhere is left in time to try another one.
+ATTEMPT_SECONDS = 4.0
 _MOST_ROWS = 2000
 _MOST_BYTES = 8 * 1024 * 1024
 _MOST_WAITING_BYTES = 64 * 1024 * 1024
@@ -21,6 +24,22 @@ _ATTEMPTS = 3
 
 class ReceiptsNotWritten(Exception):
     """The receipts are not known to be durable; the sender must deliver again."""
+
+
+@asynccontextmanager
+async def hurried(database: Database, seconds: float) -> AsyncIterator[Connection]:
+    """A connection of the pool that is cut when what is done with it takes longer; the statement then fails.
+
+    Nothing gentler will do: a server that cannot be reached does not answer a request to cancel either. To get a
+    connection may take as long again. Raises what `is_transient` knows.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(2 * seconds), database.connection() as connection:
+        cut = loop.call_later(seconds, connection.terminate)
+        try:
+            yield connection
+        finally:
+            cut.cancel()
 
 
 @dataclass(slots=True)
@@ -34,7 +53,8 @@ class ReceiptWriter:
     """Writes receipts in the order in which they are handed in, one insert at a time per process.
 
     While an insert runs, what else arrives waits and then goes into the next one together; nobody waits when the
-    writer is idle. A submission that the database refuses for its own sake fails alone.
+    writer is idle. A submission that the database refuses for its own sake fails alone, and a connection that
+    does not answer is cut, so that the next attempt goes over another one.
     """
 
     def __init__(self, database: Database) -> None:
@@ -94,7 +114,7 @@ class ReceiptWriter:
         failure: Exception | None = None
         for _ in range(_ATTEMPTS if receipts else 0):
             try:
-                async with self._database.connection() as connection:
+                async with hurried(self._database, ATTEMPT_SECONDS) as connection:
                     await add_receipts(connection, receipts)
             except Exception as error:
                 failure = error

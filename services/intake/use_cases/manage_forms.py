@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.intake.storage.tables import WebForm
 from shared.kit.database import Database
@@ -53,12 +54,7 @@ async def change_form(
 ) -> WebForm:
     """Change what is given; raises `FormNotFound`, or `FormVersionOutdated` when `version` is not the present one."""
     async with database.session() as session:
-        query = select(WebForm).where(col(WebForm.form_key) == form_key).with_for_update()
-        form = (await session.exec(query)).one_or_none()
-        if form is None:
-            raise FormNotFound
-        if version is not None and form.version != version:
-            raise FormVersionOutdated(form.version)
+        form = await _lock_form(session, form_key, version)
         for name, value in changes.items():
             setattr(form, name, value)
         form.version += 1
@@ -66,10 +62,20 @@ async def change_form(
     return form
 
 
-async def delete_form(database: Database, form_key: str) -> None:
-    """Remove a form: posts to it find nothing from now on, its receipts stay. Raises `FormNotFound`."""
+async def delete_form(database: Database, form_key: str, version: int | None) -> None:
+    """Remove a form: posts to it find nothing from now on, its receipts stay.
+
+    Raises `FormNotFound`, or `FormVersionOutdated` when `version` is not the present one.
+    """
     async with database.session() as session:
-        form = await session.get(WebForm, form_key, with_for_update=True)
-        if form is None:
-            raise FormNotFound
-        await session.delete(form)
+        await session.delete(await _lock_form(session, form_key, version))
+
+
+async def _lock_form(session: AsyncSession, form_key: str, version: int | None) -> WebForm:
+    query = select(WebForm).where(col(WebForm.form_key) == form_key).with_for_update()
+    form = (await session.exec(query)).one_or_none()
+    if form is None:
+        raise FormNotFound
+    if version is not None and form.version != version:
+        raise FormVersionOutdated(form.version)
+    return form

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.intake.domain.items import WHOLE, Item
+from services.intake.domain.items import BROKEN, WHOLE
 from services.intake.domain.normalise import normalise, to_body, to_event
-from services.intake.domain.outcomes import Ignored, Inquiry
-from services.intake.domain.receipts import ReceiptState, WaitingReceipt
+from services.intake.domain.outcomes import Ignored, Inquiry, Quarantined
+from services.intake.domain.receipts import NewReceipt, ReceiptState, WaitingReceipt
 from services.intake.domain.splitting import SPLITTERS
 from services.intake.storage import receipts
 from services.intake.use_cases.receive_delivery import Stamp
@@ -15,6 +15,7 @@ from shared.contracts.events import event_type
 from shared.contracts.inquiries import InquiryReceived
 from shared.contracts.topics import INQUIRIES, Topic
 from shared.kit.database import Connection
+from shared.kit.logging import describe
 from shared.kit.relay import Outgoing, Published
 from shared.kit.signals import Signal
 
@@ -41,16 +42,15 @@ class ReceiptSource:
             for place, receipt in enumerate(waiting):
                 if place % _AT_ONCE == 0:
                     await asyncio.sleep(0)
-                if items := _split_again(receipt):
-                    await self._replace(connection, receipt, items)
-                    continue
-                outcome = normalise(receipt)
-                if isinstance(outcome, Inquiry):
-                    outgoing.append(self._outgoing(receipt, outcome))
-                elif isinstance(outcome, Ignored):
-                    ignored[receipt.id] = outcome.reason[:200]
+                found = self._read(receipt)
+                if isinstance(found, list):
+                    await self._replace(connection, receipt, found)
+                elif isinstance(found, Outgoing):
+                    outgoing.append(found)
+                elif isinstance(found, Ignored):
+                    ignored[receipt.id] = found.reason[:200]
                 else:
-                    quarantined[receipt.id] = outcome.reason[:200]
+                    quarantined[receipt.id] = found.reason[:200]
             for state, ended in ((ReceiptState.IGNORED, ignored), (ReceiptState.QUARANTINED, quarantined)):
                 if ended:
                     await receipts.put_away(connection, state, ended)
@@ -70,21 +70,32 @@ class ReceiptSource:
         """The number of waiting receipts, and the age of the oldest."""
         return await receipts.backlog(connection)
 
-    def _outgoing(self, receipt: WaitingReceipt, inquiry: Inquiry) -> Outgoing:
-        event = to_event(receipt, inquiry, self._stamp.privacy_key)
-        return Outgoing(receipt.id, INQUIRIES.name, event.thread, event_type(InquiryReceived), to_body(event))
+    def _read(self, receipt: WaitingReceipt) -> list[NewReceipt] | Outgoing | Ignored | Quarantined:
+        """What a receipt becomes; whatever fails on it puts it into quarantine, and does not stop the relay."""
+        try:
+            if parts := self._split_again(receipt):
+                return parts
+            outcome = normalise(receipt)
+            if not isinstance(outcome, Inquiry):
+                return outcome
+            event = to_event(receipt, outcome, self._stamp.privacy_key)
+            return Outgoing(receipt.id, INQUIRIES.name, event.thread, event_type(InquiryReceived), to_body(event))
+        except Exception as error:
+            return Quarantined(f"adapter failed: {describe(error)}")
 
-    async def _replace(self, connection: Connection, receipt: WaitingReceipt, items: Sequence[Item]) -> None:
-        """Give the items of a delivery that can now be split receipts of their own, of the time it came."""
+    def _split_again(self, receipt: WaitingReceipt) -> list[NewReceipt]:
+        """The receipts of a delivery, or part of one, that an operator replays; none while it cannot be split."""
+        split = SPLITTERS.get(receipt.channel)
+        if receipt.kind not in (WHOLE, BROKEN) or split is None:
+            return []
+        items = split(receipt.body)
+        if any(item.kind == WHOLE for item in items):
+            return []
+        parts = self._stamp.receipts_of(items, receipt.received_at)
+        return [] if any(part.dedupe_key == receipt.dedupe_key for part in parts) else parts
+
+    async def _replace(self, connection: Connection, receipt: WaitingReceipt, parts: Sequence[NewReceipt]) -> None:
+        """Give what can now be split receipts of its own, of the time at which it came."""
         async with connection.transaction():
-            await receipts.add_receipts(connection, self._stamp.receipts_of(items, receipt.received_at))
+            await receipts.add_receipts(connection, parts)
             await receipts.put_away(connection, ReceiptState.IGNORED, {receipt.id: "split again"})
-
-
-def _split_again(receipt: WaitingReceipt) -> list[Item]:
-    """The items of a whole delivery that an operator replays; none while it still cannot be split."""
-    split = SPLITTERS.get(receipt.channel)
-    if receipt.kind != WHOLE or split is None:
-        return []
-    items = split(receipt.body)
-    return [] if len(items) == 1 and items[0].kind == WHOLE else items

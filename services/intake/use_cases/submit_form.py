@@ -7,6 +7,7 @@ from uuid import UUID
 from services.intake.domain.forms import content_hash
 from services.intake.domain.items import make_item
 from services.intake.storage.forms import FormRules, claim_post
+from services.intake.storage.receipt_writer import PATIENCE_SECONDS, hurried
 from services.intake.storage.receipts import add_receipts
 from services.intake.use_cases.receive_delivery import Stamp
 from shared.contracts.words import Channel
@@ -40,7 +41,7 @@ class SubmitForm:
         """Return the lead's uuid when the receipt is durable.
 
         The same Idempotency-Key, or without one the same content within ten minutes, gives the same uuid and has
-        one effect. Raises `KeyUsedForOtherContent`.
+        one effect. Raises `KeyUsedForOtherContent`, or within seconds what is transient of a database that hangs.
         """
         now = self.stamp.clock.now()
         content, lead_uuid = content_hash(fields), new_id()
@@ -55,7 +56,7 @@ class SubmitForm:
             "language": seen.language,
         }
         item = make_item(Channel.FORM, form.form_key, "form", (fingerprint, str(lead_uuid)), body)
-        async with self.database.transaction() as connection:
+        async with hurried(self.database, PATIENCE_SECONDS) as connection, connection.transaction():
             earlier = await claim_post(
                 connection,
                 fingerprint=fingerprint,
@@ -67,7 +68,9 @@ class SubmitForm:
             if earlier is None:
                 receipts = self.stamp.receipts_of([item], now)
                 await add_receipts(connection, [replace(receipts[0], lead_uuid=lead_uuid)])
-                return lead_uuid
+        if earlier is None:
+            self.database.committed.set()
+            return lead_uuid
         if earlier.content_hash != hashed:
             raise KeyUsedForOtherContent
         return earlier.lead_uuid

@@ -101,6 +101,7 @@ def _shared_phones(message: dict[str, Any]) -> list[tuple[str, Phone]]:
         for entry in as_list(as_mapping(card).get("phones")):
             wa_id, typed = as_id(as_mapping(entry).get("wa_id")), as_id(as_mapping(entry).get("phone"))
             phone = (parse_wa_id(wa_id) if wa_id else None) or (parse_phone(typed) if typed else None)
-            if phone:
+            # Anybody may write a card: unlike a sender's id, the platform does not vouch for what is on it.
+            if phone and phone.is_valid:
                 found.append((wa_id or typed or "", phone))
     return found

@@ -4,35 +4,36 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from services.intake.domain.items import BROKEN, MOST_ITEMS, Item, fingerprint, make_item, whole
-from services.intake.domain.values import as_id, as_mapping
+from services.intake.domain.items import (
+    MOST_ITEMS,
+    Item,
+    broken,
+    key_of_content,
+    make_item,
+    unknown_members,
+    whole,
+)
+from services.intake.domain.values import as_id, as_mapping, pick
 from shared.contracts.words import Channel
-from shared.kit.text import UnreadableJson, parse_json
+from shared.kit.text import TOO_DEEP, UnreadableJson, find_flaw, parse_json_parts
 
 _CHANNELS = {"page": Channel.MESSENGER, "instagram": Channel.INSTAGRAM}
+_OBJECTS = {channel: name for name, channel in _CHANNELS.items()}
 _LISTS = ("messaging", "standby", "changes")
 _ENVELOPE = frozenset(("sender", "recipient", "timestamp", "prior_message"))
 
 
 def split_messenger(raw: bytes) -> list[Item]:
-    """The items of a delivery, at least one; raises nothing. What cannot be split is one item with an error."""
+    """The items of a delivery, at least one; raises nothing. What cannot be split is one item with an error.
+
+    Members that nobody knows become items of their own, in quarantine, so that nothing of a delivery is lost.
+    """
     try:
-        delivery = parse_json(raw, clean=False)
+        return _split(parse_json_parts(raw), raw)
     except UnreadableJson as error:
         return [whole(Channel.MESSENGER, raw, str(error))]
-    if not isinstance(delivery, dict):
-        return [whole(Channel.MESSENGER, raw, "not an object")]
-    if "entry" not in delivery and "field" in delivery and "value" in delivery:
-        body = {"dashboard_test": True, "value": delivery["value"]}
-        return [_unnamed(Channel.MESSENGER, None, "dashboard_test", body, delivery)]
-    name = delivery.get("object")
-    channel = _CHANNELS.get(name) if isinstance(name, str) else None
-    if channel is None:
-        return [whole(Channel.MESSENGER, raw, "unknown object")]
-    items = list(islice(_entries(channel, delivery.get("entry")), MOST_ITEMS + 1))
-    if len(items) > MOST_ITEMS:
-        return [whole(channel, raw, "too many items")]
-    return items or [_unnamed(channel, None, "empty", {"empty": True}, delivery)]
+    except RecursionError:
+        return [whole(Channel.MESSENGER, raw, TOO_DEEP)]
 
 
 def kind_of(event: dict[str, Any]) -> str:
@@ -43,34 +44,59 @@ def kind_of(event: dict[str, Any]) -> str:
     return next((name for name in event if name not in _ENVELOPE), "empty")
 
 
-def _entries(channel: Channel, entries: Any) -> Iterator[Item]:
+def _split(delivery: Any, raw: bytes) -> list[Item]:
+    if not isinstance(delivery, dict):
+        return [whole(Channel.MESSENGER, raw, find_flaw(delivery) or "not an object")]
+    if "entry" not in delivery and "field" in delivery and "value" in delivery:
+        body = delivery | {"dashboard_test": True}
+        return [_unnamed(Channel.MESSENGER, None, "dashboard_test", body, delivery)]
+    name = delivery.get("object")
+    channel = _CHANNELS.get(name) if isinstance(name, str) else None
+    if channel is None:
+        return [whole(Channel.MESSENGER, raw, "unknown object")]
+    entries = delivery.get("entry")
     if isinstance(entries, dict):
         entries = [entries]
     if not isinstance(entries, list):
-        yield _broken(channel, None, "entry is not a list", entries)
-        return
+        return [whole(channel, raw, "entry is not a list")]
+    items = list(islice(_items(channel, delivery, entries), MOST_ITEMS + 1))
+    if len(items) > MOST_ITEMS:
+        return [whole(channel, raw, "too many items")]
+    return items or [_unnamed(channel, None, "empty", {"empty": True, "delivery": delivery}, delivery)]
+
+
+def _items(channel: Channel, delivery: dict[str, Any], entries: list[Any]) -> Iterator[Item]:
+    if unknown := unknown_members(delivery, "object", "entry"):
+        yield broken(channel, None, "unknown members", {"object": _OBJECTS[channel], "entry": [], **unknown})
     for entry in entries:
-        if not isinstance(entry, dict):
-            yield _broken(channel, None, "an entry is not an object", entry)
+        yield from _entry(channel, entry)
+
+
+def _entry(channel: Channel, entry: Any) -> Iterator[Item]:
+    if not isinstance(entry, dict):
+        yield _broken(channel, None, "an entry is not an object", entry)
+        return
+    page, envelope = as_id(entry.get("id")), pick(entry, "id", "time")
+    found = [name for name in _LISTS if entry.get(name)]
+    if unknown := unknown_members(entry, "id", "time", *_LISTS):
+        yield _broken(channel, page, "unknown members", envelope | unknown)
+    elif not found:
+        yield _unnamed(channel, page, "empty", {"empty": True, "entry": entry}, entry)
+    for name in found:
+        if not isinstance(entry[name], list):
+            yield _broken(channel, page, f"{name} is not a list", envelope | {name: entry[name]})
             continue
-        page = as_id(entry.get("id"))
-        found = [name for name in _LISTS if entry.get(name)]
-        if not found:
-            yield _unnamed(channel, page, "empty", {"empty": True}, entry)
-        for name in found:
-            if not isinstance(entry[name], list):
-                yield _broken(channel, page, f"{name} is not a list", entry)
-                continue
-            for element in entry[name]:
-                yield _element(channel, page, name, element)
+        for element in entry[name]:
+            yield _element(channel, envelope, name, element)
 
 
-def _element(channel: Channel, page: str | None, name: str, element: Any) -> Item:
+def _element(channel: Channel, envelope: dict[str, Any], name: str, element: Any) -> Item:
+    page, time = as_id(envelope.get("id")), envelope.get("time")
     if not isinstance(element, dict):
-        return _broken(channel, page, f"a member of {name} is not an object", {name: element})
+        return _broken(channel, page, f"a member of {name} is not an object", envelope | {name: [element]})
     if name == "changes":
         kind = as_id(element.get("field")) or "unknown"
-        return _unnamed(channel, page, kind, {"page": page, "change": element}, element)
+        return _unnamed(channel, page, kind, {"page": page, "change": element}, element, time)
     kind = kind_of(element)
     account = page or as_id(as_mapping(element.get("recipient")).get("id"))
     body = {"page": account, name: element}
@@ -80,13 +106,15 @@ def _element(channel: Channel, page: str | None, name: str, element: Any) -> Ite
         # A deletion has the id of the message that it takes back.
         event = "deleted" if message.get("is_deleted") else "mid"
         return make_item(channel, account, kind, (event, mid), body)
-    return _unnamed(channel, account, kind if name == "messaging" else name, body, element)
+    return _unnamed(channel, account, kind if name == "messaging" else name, body, element, time)
 
 
-def _unnamed(channel: Channel, account: str | None, kind: str, body: Any, payload: Any) -> Item:
-    # The payload holds sender, recipient and timestamp, so that its fingerprint covers them.
-    return make_item(channel, account, kind, (kind, fingerprint(payload)), body)
+def _unnamed(
+    channel: Channel, account: str | None, kind: str, body: Any, content: dict[str, Any], entry_time: Any = None
+) -> Item:
+    # The content holds sender, recipient and timestamp, so that its key covers them.
+    return make_item(channel, account, kind, key_of_content(kind, content, entry_time), body)
 
 
-def _broken(channel: Channel, account: str | None, error: str, payload: Any) -> Item:
-    return make_item(channel, account, BROKEN, ("broken", fingerprint(payload)), payload, error)
+def _broken(channel: Channel, account: str | None, error: str, entry: Any) -> Item:
+    return broken(channel, account, error, {"object": _OBJECTS[channel], "entry": [entry]})

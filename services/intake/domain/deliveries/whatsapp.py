@@ -4,10 +4,18 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from services.intake.domain.items import BROKEN, MOST_ITEMS, Item, fingerprint, make_item, whole
-from services.intake.domain.values import as_id, as_list, as_mapping
+from services.intake.domain.items import (
+    MOST_ITEMS,
+    Item,
+    broken,
+    key_of_content,
+    make_item,
+    unknown_members,
+    whole,
+)
+from services.intake.domain.values import as_id, as_list, as_mapping, pick
 from shared.contracts.words import Channel
-from shared.kit.text import UnreadableJson, parse_json
+from shared.kit.text import TOO_DEEP, UnreadableJson, find_flaw, parse_json_parts
 
 _OBJECT = "whatsapp_business_account"
 _MOST_CONTACTS = 20
@@ -17,67 +25,108 @@ _LISTS = {"messages": "message", "statuses": "status", "errors": "error", "messa
 
 
 def split_whatsapp(raw: bytes) -> list[Item]:
-    """The items of a delivery, at least one; raises nothing. What cannot be split is one item with an error."""
+    """The items of a delivery, at least one; raises nothing. What cannot be split is one item with an error.
+
+    Members that nobody knows become items of their own, in quarantine, so that nothing of a delivery is lost.
+    """
     try:
-        delivery = parse_json(raw, clean=False)
+        return _split(parse_json_parts(raw), raw)
     except UnreadableJson as error:
         return [whole(Channel.WHATSAPP, raw, str(error))]
+    except RecursionError:
+        return [whole(Channel.WHATSAPP, raw, TOO_DEEP)]
+
+
+def _split(delivery: Any, raw: bytes) -> list[Item]:
     if not isinstance(delivery, dict):
-        return [whole(Channel.WHATSAPP, raw, "not an object")]
+        return [whole(Channel.WHATSAPP, raw, find_flaw(delivery) or "not an object")]
     if "entry" not in delivery and "field" in delivery and "value" in delivery:
-        return [_item(None, "dashboard_test", {"dashboard_test": True, "value": delivery["value"]}, delivery)]
+        return [_item(None, "dashboard_test", delivery | {"dashboard_test": True}, delivery)]
     if delivery.get("object") != _OBJECT:
         return [whole(Channel.WHATSAPP, raw, "unknown object")]
-    items = list(islice(_entries(delivery.get("entry")), MOST_ITEMS + 1))
-    if len(items) > MOST_ITEMS:
-        return [whole(Channel.WHATSAPP, raw, "too many items")]
-    return items or [_item(None, "empty", {"empty": True}, delivery)]
-
-
-def _entries(entries: Any) -> Iterator[Item]:
+    entries = delivery.get("entry")
     if isinstance(entries, dict):
         entries = [entries]
     if not isinstance(entries, list):
-        yield _broken(None, "entry is not a list", entries)
-        return
+        return [whole(Channel.WHATSAPP, raw, "entry is not a list")]
+    items = list(islice(_items(delivery, entries), MOST_ITEMS + 1))
+    if len(items) > MOST_ITEMS:
+        return [whole(Channel.WHATSAPP, raw, "too many items")]
+    return items or [_item(None, "empty", {"empty": True, "delivery": delivery}, delivery)]
+
+
+def _items(delivery: dict[str, Any], entries: list[Any]) -> Iterator[Item]:
+    if unknown := unknown_members(delivery, "object", "entry"):
+        yield broken(Channel.WHATSAPP, None, "unknown members", {"object": _OBJECT, "entry": [], **unknown})
     for entry in entries:
-        changes = as_mapping(entry).get("changes")
-        if not isinstance(changes, list):
-            yield _broken(as_id(as_mapping(entry).get("id")), "changes is not a list", entry)
-            continue
-        for change in changes:
-            yield from _change(as_id(entry.get("id")), change)
+        yield from _entry(entry)
 
 
-def _change(entry_id: str | None, change: Any) -> Iterator[Item]:
-    value = as_mapping(change).get("value")
-    if not isinstance(value, dict):
-        yield _broken(entry_id, "a change has no value", change)
+def _entry(entry: Any) -> Iterator[Item]:
+    account = as_id(as_mapping(entry).get("id"))
+    if not isinstance(entry, dict) or not isinstance(entry.get("changes"), list):
+        yield _broken(account, "changes is not a list", entry)
         return
-    field = as_id(change.get("field"))
+    envelope = pick(entry, "id", "time")
+    if unknown := unknown_members(entry, "id", "time", "changes"):
+        yield _broken(account, "unknown members", envelope | {"changes": []} | unknown)
+    for change in entry["changes"]:
+        if isinstance(change, dict) and isinstance(change.get("value"), dict):
+            yield from _change(envelope, change, change["value"])
+        else:
+            yield _broken(account, "a change has no value", envelope | {"changes": [change]})
+
+
+def _change(entry: dict[str, Any], change: dict[str, Any], value: dict[str, Any]) -> Iterator[Item]:
+    entry_id, field = as_id(entry.get("id")), as_id(change.get("field"))
     metadata = as_mapping(value.get("metadata"))
     account = as_id(metadata.get("phone_number_id")) or entry_id
-    envelope = {"field": field, "entry": entry_id, "metadata": metadata}
-    found = [name for name in _LISTS if value.get(name)] if field in _SPLIT_FIELDS else []
-    if not found:
-        yield _item(account, field or "unknown", {**envelope, "value": value}, change)
+    envelope: dict[str, Any] = {"field": field, "entry": entry_id, "metadata": metadata}
+
+    def part(members: dict[str, Any], **beside: Any) -> dict[str, Any]:
+        """The entry with no more than these members of the value."""
+        kept = pick(value, "messaging_product", "metadata") | members
+        return entry | {"changes": [pick(change, "field") | {"value": kept} | beside]}
+
+    beside = unknown_members(change, "value", *(("field",) if field else ()))
+    if field is not None and field not in _SPLIT_FIELDS:
+        other = envelope | {"value": value} | ({"beside": beside} if beside else {})
+        yield _item(account, field, other, change, entry.get("time"))
+        return
+    if beside:
+        yield _broken(account, "unknown members", part({}, **beside))
+    if unknown := _unknown(value):
+        yield _broken(account, "unknown members", part(unknown))
+    found = [name for name in _LISTS if value.get(name)]
+    if not (found or beside or unknown):
+        yield _item(account, field or "unknown", {**envelope, "value": value}, change, entry.get("time"))
+    contacts = as_list(value.get("contacts"))
     for name in found:
         if not isinstance(value[name], list):
-            yield _broken(account, f"{name} is not a list", change)
+            yield _broken(account, f"{name} is not a list", part({"contacts": contacts, name: value[name]}))
             continue
         for element in value[name]:
-            yield _element(account, _LISTS[name], element, envelope, as_list(value.get("contacts")))
+            own = _contacts_of(as_mapping(element), contacts)
+            if isinstance(element, dict):
+                body = {**envelope, "contacts": own, _LISTS[name]: element}
+                yield _element(account, _LISTS[name], element, body, entry.get("time"))
+            else:
+                lone = part({"contacts": own, name: [element]})
+                yield _broken(account, f"a {_LISTS[name]} is not an object", lone)
 
 
-def _element(account: str | None, name: str, element: Any, envelope: dict[str, Any], contacts: list[Any]) -> Item:
-    if not isinstance(element, dict):
-        return _broken(account, f"a {name} is not an object", {**envelope, name: element})
-    body = {**envelope, "contacts": _contacts_of(element, contacts), name: element}
+def _unknown(value: dict[str, Any]) -> dict[str, Any]:
+    known = ["messaging_product", *_LISTS]
+    known += [name for name, shape in (("metadata", dict), ("contacts", list)) if isinstance(value.get(name), shape)]
+    return unknown_members(value, *known)
+
+
+def _element(account: str | None, name: str, element: dict[str, Any], body: Any, entry_time: Any) -> Item:
     kind = as_id(element.get("type")) or name if name == "message" else name
     message_id = as_id(element.get("id"))
     if name in ("message", "echo") and message_id:
         return make_item(Channel.WHATSAPP, account, kind, (name, message_id), body)
-    return _item(account, kind, body, element)
+    return _item(account, kind, body, element, entry_time)
 
 
 def _contacts_of(element: dict[str, Any], contacts: list[Any]) -> list[Any]:
@@ -91,10 +140,9 @@ def _contacts_of(element: dict[str, Any], contacts: list[Any]) -> list[Any]:
     return own[:_MOST_CONTACTS] or contacts[:_MOST_CONTACTS]
 
 
-def _item(account: str | None, kind: str, body: Any, payload: Any) -> Item:
-    return make_item(Channel.WHATSAPP, account, kind, (kind, fingerprint(payload)), body)
+def _item(account: str | None, kind: str, body: Any, content: dict[str, Any], entry_time: Any = None) -> Item:
+    return make_item(Channel.WHATSAPP, account, kind, key_of_content(kind, content, entry_time), body)
 
 
-def _broken(account: str | None, error: str, payload: Any) -> Item:
-    key = ("broken", fingerprint(payload))
-    return make_item(Channel.WHATSAPP, account, BROKEN, key, payload, error)
+def _broken(account: str | None, error: str, entry: Any) -> Item:
+    return broken(Channel.WHATSAPP, account, error, {"object": _OBJECT, "entry": [entry]})
