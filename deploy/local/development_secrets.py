@@ -47,6 +47,7 @@ def _key_pair() -> dict[str, str]:
     )
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return {
-        PRIVATE_KEY: private.decode().strip().replace("\n", "\\n"),
+        # Marked, so that the console refuses it anywhere else.
+        PRIVATE_KEY: f"development-key\\n{private.decode().strip()}".replace("\n", "\\n"),
         PUBLIC_KEY: public.decode().strip().replace("\n", "\\n"),
     }

@@ -19,7 +19,7 @@ class SendingLoop:
 
     def __init__(self, sender: NotificationSender, committed: Signal) -> None:
         self._sender = sender
-        self._committed = committed
+        self._committed = committed.waiter()
 
     async def tick(self) -> timedelta:
         """Send a handful, and go on at once while there is more."""

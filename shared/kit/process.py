@@ -117,6 +117,8 @@ async def serve(service: Service, app: FastAPI) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Who the client is behind a proxy is for the service to decide, which knows its proxies.
+        proxy_headers=False,
         timeout_graceful_shutdown=3,
         lifespan="off",
     )

@@ -84,6 +84,7 @@ class Relay:
         self.name = f"relay {source.name}"
         self._source = source
         self._database = database
+        self._written = source.written.waiter()
         self._broker = broker
         self._service = service
         self._topics = {topic.name: topic for topic in source.topics}
@@ -135,7 +136,7 @@ class Relay:
         await self._update_gauges(connection)
         rows = await self._source.fetch(connection, BATCH)
         if not rows:
-            await self._source.written.wait(_POLL)
+            await self._written.wait(_POLL)
             return timedelta(0)
         await self._mark(connection, *await self._send(rows))
         return timedelta(0)

@@ -1,24 +1,39 @@
-"""A nudge from one task to another in the same process."""
+"""A nudge from one task to others in the same process."""
 
 import asyncio
 from datetime import timedelta
 
 
 class Signal:
-    """Says that there may be work. Only a hint: the waiter also looks by itself after its time is up."""
+    """Says that there may be work, to every waiter by itself. Only a hint: a waiter also looks when its time is up."""
 
     def __init__(self) -> None:
-        self._event: asyncio.Event | None = None
+        self._waiters: list[Waiter] = []
 
     def set(self) -> None:
-        """Wake the waiter, or let its next wait return at once."""
-        if self._event:
-            self._event.set()
+        """Wake every waiter, or let its next wait return at once."""
+        for waiter in self._waiters:
+            waiter.wake()
+
+    def waiter(self) -> "Waiter":
+        """A new waiter, which hears of everything from now on."""
+        waiter = Waiter()
+        self._waiters.append(waiter)
+        return waiter
+
+
+class Waiter:
+    """One task's ear for a signal."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def wake(self) -> None:
+        """Let the wait that is under way, or the next one, return."""
+        self._event.set()
 
     async def wait(self, at_most: timedelta) -> None:
-        """Return when set, or when the time is up."""
-        if self._event is None:
-            self._event = asyncio.Event()
+        """Return when woken since the last wait, or when the time is up."""
         try:
             async with asyncio.timeout(at_most.total_seconds()):
                 await self._event.wait()
