@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from services.leads.domain.hand_over import HandOverPolicy
 from services.leads.use_cases.apply_assignments import apply_assignments
 from services.leads.use_cases.project_members import project_members
+from services.leads.use_cases.record_tellings import record_tellings
 from services.leads.use_cases.register_inquiries import register_inquiries
 from shared.contracts.assignment import AnyAssignmentEvent, AssignmentDecided, MemberChanged
 from shared.contracts.inquiries import InquiryReceived
+from shared.contracts.notifications import AnyNotificationEvent
 from shared.kit.clock import Clock
 from shared.kit.database import Connection
 from shared.kit.metrics import leads_registered
@@ -33,6 +35,10 @@ class Handlers:
         """Apply or refuse decisions; that a lead was queued or released concerns assignment alone."""
         decisions = [received.event for received in batch if isinstance(received.event, AssignmentDecided)]
         await apply_assignments(connection, decisions, self._clock.now())
+
+    async def on_notifications(self, connection: Connection, batch: Sequence[Received[AnyNotificationEvent]]) -> None:
+        """Remember which owners were told."""
+        await record_tellings(connection, [received.event for received in batch])
 
     async def on_members(self, connection: Connection, batch: Sequence[Received[MemberChanged]]) -> None:
         """Keep the copy of the team."""

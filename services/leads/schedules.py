@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from services.leads.domain.hand_over import HandOverPolicy
+from services.leads.domain.hand_over import TELLING, HandOverPolicy
 from services.leads.use_cases.hand_over_again import hand_over_again
+from services.leads.use_cases.tell_again import tell_again
 from shared.kit.clock import Clock
 from shared.kit.database import Database
 
@@ -26,3 +27,19 @@ class HandOverSweep:
         async with self._database.transaction() as connection:
             handed = await hand_over_again(connection, self._clock.now(), self._policy, _LIMIT)
         return timedelta(0) if handed == _LIMIT else min(self._policy.first, _LONGEST_REST)
+
+
+class TellingSweep:
+    """A loop that announces owners again whom notifier has not told; any number of workers may run it."""
+
+    name = "telling sweep"
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def tick(self) -> timedelta:
+        """Announce one set, and go on at once while there are more."""
+        async with self._database.transaction() as connection:
+            seen = await tell_again(connection, self._clock.now(), TELLING, _LIMIT)
+        return timedelta(0) if seen == _LIMIT else _LONGEST_REST

@@ -13,12 +13,13 @@ from services.leads.handlers import Handlers
 from services.leads.routes import ROUTERS
 from services.leads.routes.backend import Backend
 from services.leads.routes.refusals import TRANSLATIONS
-from services.leads.schedules import HandOverSweep
+from services.leads.schedules import HandOverSweep, TellingSweep
 from services.leads.settings import LeadsSettings
 from services.leads.storage.answers import prune_answers
 from shared.contracts.assignment import decode_assignment_event, decode_member
 from shared.contracts.inquiries import decode_inquiry
-from shared.contracts.topics import ASSIGNMENT_EVENTS, INQUIRIES, TEAM_MEMBERS
+from shared.contracts.notifications import decode_notification
+from shared.contracts.topics import ASSIGNMENT_EVENTS, INQUIRIES, NOTIFIER_EVENTS, TEAM_MEMBERS
 from shared.kit.assembly import Assembly, assembling
 from shared.kit.health import Status
 from shared.kit.process import Service, Worker
@@ -77,7 +78,7 @@ def build_web(
 
 
 def build_worker(assembly: Assembly, own: LeadsSettings) -> tuple[Worker, Status]:
-    """Inquiries, decisions and the team, each in a group of its own, and the sweep."""
+    """Inquiries, decisions, the team and what was told, each in a group of its own, and the sweeps."""
     policy, clock = hand_over_policy(own), assembly.clock
     handlers = Handlers(clock, policy)
     size = own.batch_size
@@ -88,8 +89,9 @@ def build_worker(assembly: Assembly, own: LeadsSettings) -> tuple[Worker, Status
                 ASSIGNMENT_EVENTS, decode_assignment_event, handlers.on_assignment_events, max_records=size
             ),
             assembly.consumer(TEAM_MEMBERS, decode_member, handlers.on_members, max_records=size),
+            assembly.consumer(NOTIFIER_EVENTS, decode_notification, handlers.on_notifications, max_records=size),
         ],
-        loops=[HandOverSweep(assembly.database, clock, policy)],
+        loops=[HandOverSweep(assembly.database, clock, policy), TellingSweep(assembly.database, clock)],
         prunes=[lambda connection: prune_answers(connection, clock.now() - _ANSWERS_KEPT)],
     )
 

@@ -97,6 +97,26 @@ async def test_decision_about_a_closed_deleted_or_unknown_lead_is_refused(databa
     assert before == await rows(database, "SELECT * FROM leads ORDER BY id")
     answers = (await published(database, "leads.events.v1"))[-3:]
     assert ["closed", "deleted", "unknown"] == [event["reason"] for event in answers]
+    assert {(None, None)} == {(event["assigned_id"], event["applied_number"]) for event in answers}
+
+
+async def test_refusal_says_who_owns_the_lead(database: Database) -> None:
+    """An assignment that was restored from a backup learns the owner, also when it repeats an old decision."""
+    lead_id = await open_lead(database)
+    await apply(database, decision(lead_id, 1, 7), decision(lead_id, 2, 8))
+    before = await lead_of(database, lead_id)
+    await apply(
+        database,
+        decision(lead_id, 1, 9, decision_id=1),
+        decision(lead_id, 1, 7),
+        decision(lead_id, 2, 9, decision_id=2),
+    )
+    answers = (await published(database, "leads.events.v1"))[-3:]
+    assert [("lead.assignment_refused.v1", "superseded", 8, 2)] * 3 == [
+        (event["type"], event["reason"], event["assigned_id"], event["applied_number"]) for event in answers
+    ]
+    assert 3 == len({event["event_id"] for event in answers})
+    assert before == await lead_of(database, lead_id)
 
 
 async def test_lead_walks_its_table(database: Database) -> None:

@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
+from uuid import UUID, uuid5
 
 from shared.contracts.assignment import AssignmentDecided
+from shared.contracts.leads import LeadAssigned, LeadAssignmentRefused
+
+_ANSWERS = UUID("0f4b8a1e-58a6-4d0a-9d6b-9c2c9a1c7d11")
 
 
 class Refusal(StrEnum):
@@ -56,19 +61,21 @@ class Desk:
         for lead_id, number in self.answered:
             self._latest[lead_id] = max(number, self._latest.get(lead_id, 0))
 
-    def take_up(self, decision: AssignmentDecided) -> Answer | None:
+    def take_up(self, decision: AssignmentDecided) -> Answer:
         """Apply or refuse a decision.
 
         One that comes again has no second effect. If it is the lead's latest, its answer is returned once more,
-        because assignment may have asked for want of it; answers to older ones would only mislead: None.
+        because assignment may have asked for want of it. To an older one that answer would mislead: it is superseded,
+        which also tells an assignment that was restored from a backup who owns the lead.
         """
         key = (decision.lead_id, decision.decision_number)
         known = self.answered.get(key)
         if known is None:
             return self._decide(decision)
-        if known.decision_id != decision.decision_id:
-            return self._answer(decision, Refusal.SUPERSEDED)
-        return known if decision.decision_number == self._latest[decision.lead_id] else None
+        is_latest = decision.decision_number == self._latest[decision.lead_id]
+        if is_latest and known.decision_id == decision.decision_id:
+            return known
+        return self._answer(decision, Refusal.SUPERSEDED)
 
     def _decide(self, decision: AssignmentDecided) -> Answer:
         standing = self.standings.get(decision.lead_id)
@@ -108,3 +115,36 @@ class Desk:
 def changed(before: Mapping[int, Standing], after: Mapping[int, Standing]) -> list[Standing]:
     """The leads that a batch of decisions changed, as they are now."""
     return [standing for lead_id, standing in after.items() if standing != before[lead_id]]
+
+
+def answer_event(
+    answer: Answer, standing: Standing | None, *, correlation_id: UUID, at: datetime
+) -> LeadAssigned | LeadAssignmentRefused:
+    """What is told about an answer; the same one is always the same event. `standing` is that of its lead now."""
+    name = f"{answer.lead_id}/{answer.decision_number}/{answer.decision_id}"
+    if answer.reason is None:
+        return LeadAssigned(
+            event_id=uuid5(_ANSWERS, name),
+            occurred_at=at,
+            correlation_id=correlation_id,
+            lead_id=answer.lead_id,
+            version=answer.lead_version,
+            decision_id=answer.decision_id,
+            decision_number=answer.decision_number,
+            member_id=answer.member_id,
+            previous_member_id=answer.previous_member_id,
+        )
+    applied = standing if standing and standing.decision_number else None
+    return LeadAssignmentRefused(
+        event_id=uuid5(_ANSWERS, f"{name}/refused"),
+        occurred_at=at,
+        correlation_id=correlation_id,
+        lead_id=answer.lead_id,
+        version=answer.lead_version,
+        decision_id=answer.decision_id,
+        decision_number=answer.decision_number,
+        member_id=answer.member_id,
+        reason=answer.reason,
+        assigned_id=applied.assigned_id if applied else None,
+        applied_number=applied.decision_number if applied else None,
+    )

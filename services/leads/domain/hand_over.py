@@ -1,4 +1,4 @@
-"""When a ready lead without an owner is handed to assignment again, should it have been forgotten on the way."""
+"""When a lead is handed on again, should it have been forgotten on the way: to assignment, or to notifier."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,3 +15,7 @@ class HandOverPolicy:
         """How long to wait when the lead was handed over again this many times."""
         doubled: timedelta = self.first * 2 ** min(hand_overs, 30)
         return min(doubled, self.longest)
+
+
+TELLING = HandOverPolicy(first=timedelta(minutes=1), longest=timedelta(minutes=30))
+"""How patiently leads waits until an owner has been told."""

@@ -48,17 +48,17 @@ async def list_answers(connection: Connection, lead_ids: Collection[int]) -> dic
     return {(answer.lead_id, answer.decision_number): answer for answer in answers}
 
 
-async def add_answers(connection: Connection, answers: Sequence[Answer], now: datetime) -> None:
-    """Keep answers, so that the same decisions have no second effect."""
+async def add_answers(connection: Connection, answers: Sequence[Answer], now: datetime, *, tell_at: datetime) -> None:
+    """Keep answers, so that the same decisions have no second effect; applied ones are told again from `tell_at` on."""
     await connection.execute(
         """
         INSERT INTO assignment_answers (
             lead_id, decision_number, decision_id, member_id, previous_member_id, is_applied, reason, lead_version,
-            answered_at
+            answered_at, tell_at
         )
         SELECT
             lead_id, decision_number, decision_id, member_id, previous_member_id, reason IS NULL, reason,
-            lead_version, $8
+            lead_version, $8, CASE WHEN reason IS NULL THEN $9::timestamptz END
         FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::int[])
             AS row (lead_id, decision_number, decision_id, member_id, previous_member_id, reason, lead_version)
         """,
@@ -70,6 +70,7 @@ async def add_answers(connection: Connection, answers: Sequence[Answer], now: da
         [answer.reason for answer in answers],
         [answer.lead_version for answer in answers],
         now,
+        tell_at,
     )
 
 

@@ -284,10 +284,18 @@ class HistoryEntry(LeadsTable, table=True):
 
 
 class AssignmentAnswer(LeadsTable, table=True):
-    """What leads answered to a decision of assignment; one that comes again has no second effect."""
+    """What leads answered to a decision of assignment; one that comes again has no second effect.
+
+    `told_at` is when notifier was through with telling the new owner, and `telling` how that ended; until then
+    `tell_at` is when the answer is published again.
+    """
 
     __tablename__ = "assignment_answers"
-    __table_args__ = (CheckConstraint("is_applied = (reason IS NULL)", name="refused_has_reason"),)
+    __table_args__ = (
+        CheckConstraint("is_applied = (reason IS NULL)", name="refused_has_reason"),
+        CheckConstraint("telling IN ('sent', 'failed', 'ambiguous', 'withdrawn')", name="telling"),
+        Index("ix_assignment_answers_tell_at", "tell_at", postgresql_where=text("tell_at IS NOT NULL")),
+    )
 
     lead_id: int = Field(sa_type=BigInteger, primary_key=True)
     decision_number: int = Field(primary_key=True)
@@ -298,6 +306,10 @@ class AssignmentAnswer(LeadsTable, table=True):
     reason: str | None = Field(default=None, sa_type=Text)
     lead_version: int
     answered_at: datetime = Field(sa_type=INSTANT)
+    told_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    telling: str | None = Field(default=None, sa_type=Text)
+    tell_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    tellings: int = Field(sa_column=Column(SmallInteger, nullable=False, server_default="0"), default=0)
 
 
 class Member(LeadsTable, table=True):

@@ -13,14 +13,15 @@ DECISION = {
 }  # fmt: skip
 
 
-async def test_decision(httpserver: HTTPServer) -> None:
-    """The wish goes out with the service token and the name of who asks; the decision comes back."""
-    wish = {"lead_id": 3, "member_id": 7, "decided_by": 1}
+@pytest.mark.parametrize("decided_by", [1, 0])
+async def test_decision(httpserver: HTTPServer, decided_by: int) -> None:
+    """The wish goes out with the service token and the name of who asks, an admin of no member included."""
+    wish = {"lead_id": 3, "member_id": 7, "decided_by": decided_by}
     httpserver.expect_request(
         "/rest/assignments", "POST", json=wish, headers={"Authorization": "Bearer secret"}
     ).respond_with_json(DECISION, 201)
     async with connect(httpserver.url_for("/"), "secret") as client:
-        decision = await AssignmentOverHttp(client).assign(3, 7, 1)
+        decision = await AssignmentOverHttp(client).assign(3, 7, decided_by)
     assert Decision(id=5, lead_id=3, decision_number=2, chosen_member_id=7) == decision
 
 

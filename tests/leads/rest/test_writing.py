@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.leads.clients.assignment import AssignmentAway, Decision, DecisionRefused
-from shared.contracts.words import SettlementOutcome
+from shared.contracts.words import Role, SettlementOutcome
 from shared.kit.database import Database
 from tests.leads.makers import inquiry, lead_of, mail, phone, published, register, rows, state
 from tests.leads.rest.conftest import FakeAssignment, Person, own
@@ -175,6 +175,15 @@ async def test_assigning(
     assert ["lead.assigned.v1", "lead.changed.v1"] == [
         event["type"] for event in (await published(database, EVENTS))[-2:]
     ]
+
+
+async def test_assigning_as_the_admin_of_no_member(
+    opened: Callable[..., Any], person: Callable[[Role, int], Person], assignment: FakeAssignment
+) -> None:
+    """The admin who signs in before there is a team decides as member 0, who is not a service."""
+    lead_id = await opened("Ada")
+    assert 7 == (await person(Role.ADMIN, 0).put(f"/{lead_id}", {"assigned_id": 7})).json()["assigned_id"]
+    assert [(lead_id, 7, 0)] == assignment.asked
 
 
 async def test_assigning_as_a_service(opened: Callable[..., Any], service: Person, assignment: FakeAssignment) -> None:
