@@ -1,6 +1,6 @@
 """Which lead an inquiry belongs to: the person's open one, which it completes, or a new one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -32,6 +32,18 @@ class Contact:
     email: str | None = None
     email_key: str | None = None
     language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a lead is born with that no inquiry tells, because a colleague or another system writes it down."""
+
+    source: str | None = None
+    note: str | None = None
+    step: int | None = None
+    abandon_reason: str | None = None
+    tags: Sequence[str] = ()
+    custom: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Touch(NamedTuple):
@@ -73,8 +85,14 @@ class OpenLead:
     preferred_owner_id: int | None = None
     business_date: date | None = None
     is_changed: bool = False
+    extras: Extras = field(default_factory=Extras)
     places: set[tuple[str, ...]] = field(default_factory=set)
     ads: set[str] = field(default_factory=set)
+
+    @property
+    def source(self) -> str:
+        """What a new lead is said to have come from: its channel, unless somebody wrote down what."""
+        return self.extras.source or self.channel
 
     def take(self, touch: Touch) -> bool:
         """Note where an inquiry came from; whether that is another form, ad or channel than all before."""
@@ -114,7 +132,7 @@ class LeadBook:
     """The open and the earlier leads of a batch's people; grows as inquiries are placed, in their order.
 
     `profiles` are the names of those whom only their channel profile names. `taken_uuids` are those that name a
-    lead already. `new_ids` must have one for each person without an open lead.
+    lead already. `new_ids` must have one for each person without an open lead. `extras` are by dedupe key.
     """
 
     new_ids: Iterator[int]
@@ -123,6 +141,7 @@ class LeadBook:
     profiles: dict[int, str] = field(default_factory=dict)
     taken_uuids: set[UUID] = field(default_factory=set)
     aliases: dict[UUID, OpenLead] = field(default_factory=dict)
+    extras: Mapping[str, Extras] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
 
     def place(self, inquiry: InquiryReceived, meeting: Meeting) -> Entry:
@@ -161,6 +180,7 @@ class LeadBook:
             repeat_of_id=earlier.id if earlier else None,
             preferred_owner_id=earlier.assigned_id if earlier else None,
             business_date=inquiry.business_date,
+            extras=self.extras.get(inquiry.dedupe_key, Extras()),
         )
         lead.take(touch_of(inquiry))
         self.open[meeting.person_id] = lead
@@ -300,10 +320,15 @@ def _opening_changes(lead: OpenLead) -> Changes:
     fields = {name: getattr(lead.contact, name) for name in _CONTACT if name not in _HIDDEN}
     fields |= {
         "status": int(LeadStatus.NEW),
-        "source": lead.channel,
+        "source": lead.source,
         "is_ready": True,
         "is_repeat": lead.is_repeat,
         "repeat_of_id": lead.repeat_of_id,
+        "note": lead.extras.note,
+        "step": lead.extras.step,
+        "abandon_reason": lead.extras.abandon_reason,
+        "tags": list(lead.extras.tags) or None,
+        "custom": dict(lead.extras.custom) or None,
     }
     return {name: {"from": None, "to": value} for name, value in fields.items() if value is not None}
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.leads.routes.models import LARGEST
+from services.leads.routes.models import LARGEST, has_digits
 from services.leads.storage.lead_search import LeadFilter, LeadOrder
 from services.leads.use_cases.search_leads import read_phone
 from shared.contracts.words import LeadStatus, LeadStep
@@ -42,7 +42,7 @@ class LeadQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    phone: Annotated[QueryText, Field(min_length=1, max_length=64)] | None = None
+    phone: Annotated[QueryText, Field(min_length=1, max_length=64), AfterValidator(has_digits)] | None = None
     q: Text | None = None
     status: list[LeadStatus] = Field(default_factory=list)
     step: list[LeadStep] = Field(default_factory=list)

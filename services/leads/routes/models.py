@@ -18,7 +18,8 @@ def _empty_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-def _has_digits(text: str | None) -> str | None:
+def has_digits(text: str | None) -> str | None:
+    """A phone as it came; refuses what has too few digits to be one."""
     if text is not None and sum(character.isdecimal() for character in text) < _FEWEST_DIGITS:
         raise ValueError("a phone number has 5 digits at least")
     return text
@@ -41,7 +42,7 @@ Prose = Annotated[Annotated[str, StringConstraints(max_length=10_000)] | None, B
 Phone = Annotated[
     Annotated[str, StringConstraints(max_length=64)] | None,
     BeforeValidator(_empty_is_none),
-    AfterValidator(_has_digits),
+    AfterValidator(has_digits),
 ]
 Email = Annotated[
     Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$")] | None,
@@ -49,6 +50,8 @@ Email = Annotated[
 ]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_distinct)]
+Source = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,50}$")]
+"""A slug, because it is published in events, which must not hold whatever somebody types."""
 CustomName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 CustomText = Annotated[str, StringConstraints(max_length=2000)]
 CustomValue = Annotated[
@@ -108,7 +111,7 @@ class LeadEdit(_Reasoned):
 class LeadEditBySupervisor(LeadEdit):
     """What a supervisor may change beyond that. `assigned_id` is decided by assignment, which may refuse."""
 
-    source: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    source: Source | None = None
     assigned_id: Id | None = None
 
     @model_validator(mode="after")
@@ -128,7 +131,7 @@ class LeadToAdd(_Reasoned):
     email: Email = None
     language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}$")] | None = None
     message: Prose = None
-    source: Annotated[str, StringConstraints(min_length=1, max_length=100)] = "rest"
+    source: Source = "rest"
     note: Prose = None
     step: LeadStep | None = None
     tags: Tags = Field(default_factory=list)

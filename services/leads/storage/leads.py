@@ -113,11 +113,13 @@ def contact_columns(leads: Sequence[OpenLead]) -> list[list[str | None]]:
 
 
 async def add_aliases(connection: Connection, aliases: Mapping[UUID, OpenLead], now: datetime) -> None:
-    """Let further uuids lead to leads."""
+    """Let further uuids lead to leads; one that got another meaning in the meantime keeps it."""
     await connection.execute(
         """
         INSERT INTO lead_aliases (lead_uuid, lead_id, created_at)
         SELECT lead_uuid, lead_id, $3 FROM unnest($1::uuid[], $2::bigint[]) AS row (lead_uuid, lead_id)
+        WHERE NOT EXISTS (SELECT FROM leads WHERE leads.lead_uuid = row.lead_uuid)
+        ON CONFLICT (lead_uuid) DO NOTHING
         """,
         list(aliases),
         [lead.id for lead in aliases.values()],

@@ -3,7 +3,8 @@
 import re
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, func
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from services.leads.domain.errors import LeadNotFound
@@ -25,7 +26,10 @@ def visible_to(caller: Caller) -> list[ColumnElement[bool]]:
 
 
 def named(reference: str) -> ColumnElement[bool]:
-    """The condition for a lead's integer id, its uuid or an alias of it, or its number; raises `LeadNotFound`."""
+    """The condition for a lead's integer id, its uuid or an alias of it, or its number; raises `LeadNotFound`.
+
+    It holds for one lead at most: a uuid that is an alias leads on, even if a lead has it as its own.
+    """
     if _INTEGER.fullmatch(reference) and int(reference) <= LARGEST_ID:
         return col(Lead.id) == int(reference)
     if parsed := parse_lead_number(reference):
@@ -34,5 +38,7 @@ def named(reference: str) -> ColumnElement[bool]:
         lead_uuid = UUID(reference)
     except ValueError:
         raise LeadNotFound from None
-    aliased = select(LeadAlias.lead_id).where(col(LeadAlias.lead_uuid) == lead_uuid)
-    return or_(col(Lead.lead_uuid) == lead_uuid, col(Lead.id).in_(aliased))
+    target = select(LeadAlias.lead_id).where(col(LeadAlias.lead_uuid) == lead_uuid).scalar_subquery()
+    own = aliased(Lead)
+    of_its_own = select(own.id).where(col(own.lead_uuid) == lead_uuid).scalar_subquery()
+    return col(Lead.id) == func.coalesce(target, of_its_own)

@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.leads.domain.hand_over import HandOverPolicy
+from services.leads.domain.openings import Extras
 from services.leads.domain.statements import stated_identities
 from services.leads.use_cases.register_inquiries import Registered, register_inquiries
 from shared.contracts.inquiries import InquiryReceived, Sender
@@ -20,7 +21,8 @@ from shared.kit.identifiers import new_id
 class NewLead:
     """What somebody writes down about a person; phone and mail are as they came, and are stated evidence.
 
-    `region` reads national phone numbers (two letters, such as `MX`). A phone that cannot be read is kept.
+    `region` reads national phone numbers (two letters, such as `MX`). A phone that cannot be read is kept. `extras`
+    are for a new lead only.
     """
 
     first_name: str | None = None
@@ -31,6 +33,7 @@ class NewLead:
     message: str | None = None
     region: str | None = None
     attribution: dict[str, Any] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
 
 
 async def create_lead(
@@ -72,5 +75,6 @@ async def create_lead(
         text=new.message,
         attribution=new.attribution,
     )
-    answers = await register_inquiries(connection, [inquiry], now, policy, actor)
+    extras = {inquiry.dedupe_key: new.extras}
+    answers = await register_inquiries(connection, [inquiry], now, policy, actor, extras)
     return answers[inquiry.dedupe_key]

@@ -5,13 +5,14 @@ order: claims by key, identities by address, people by id, open leads by id, the
 of its own, because in READ COMMITTED only a new statement sees what those have committed who were waited for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from services.leads.domain.announcements import announce, settle
 from services.leads.domain.hand_over import HandOverPolicy
-from services.leads.domain.openings import Entry, LeadBook, created_at_of, describe
+from services.leads.domain.openings import Entry, Extras, LeadBook, created_at_of, describe
 from services.leads.storage import claims, journal, leads, numbering
 from services.leads.storage.claims import Claimed, Outcome
 from services.leads.storage.journal import HistoryLine
@@ -28,10 +29,14 @@ from shared.kit.identifiers import new_id
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What became of an inquiry, now or when it was registered first."""
+    """What became of an inquiry, now or when it was registered first.
+
+    `opened` are the columns of the lead that it has opened just now, if it came with extras.
+    """
 
     outcome: SettlementOutcome
     lead_id: int | None
+    opened: Mapping[str, Any] | None = None
 
 
 async def register_inquiries(
@@ -40,8 +45,11 @@ async def register_inquiries(
     now: datetime,
     policy: HandOverPolicy,
     actor: str = "system",
+    extras: Mapping[str, Extras] | None = None,
 ) -> dict[str, Registered]:
     """Give every inquiry its one effect and answer every claim; returns the answers by dedupe key.
+
+    `extras`, by dedupe key, are what a lead gets beside the inquiry that opens it.
 
     May be repeated with the same inquiries at any time: what was claimed before is only answered again. The
     caller retries the whole transaction after a deadlock, and commits right after this, since the day's counter
@@ -55,17 +63,20 @@ async def register_inquiries(
     old = unique.keys() - taken
     known = await claims.list_claimed(connection, old) if old else {}
     fresh = [inquiry for key, inquiry in unique.items() if key in taken]
-    book = await _place(connection, fresh, now) if fresh else LeadBook(iter(()))
+    book = await _place(connection, fresh, now, extras or {}) if fresh else LeadBook(iter(()))
     await _write(connection, book, now, actor)
-    await _announce(connection, book, _settlements(inquiries, book, known, now), now, policy)
+    opened = await _announce(connection, book, _settlements(inquiries, book, known, now), now, policy)
     placed = {entry.inquiry.dedupe_key: entry for entry in book.placed()}
-    return {key: _answer(placed.get(key), known.get(key)) for key in unique}
+    return {key: _answer(placed.get(key), known.get(key), opened) for key in unique}
 
 
-async def _place(connection: Connection, inquiries: Sequence[InquiryReceived], now: datetime) -> LeadBook:
+async def _place(
+    connection: Connection, inquiries: Sequence[InquiryReceived], now: datetime, extras: Mapping[str, Extras]
+) -> LeadBook:
     """Find out who wrote, lock them, and then, with a fresh snapshot, which leads they have."""
     recognised = await recognise_people(connection, inquiries, now)
     book = await _open_book(connection, inquiries, recognised)
+    book.extras = extras
     for inquiry, meeting in zip(inquiries, recognised.meetings, strict=True):
         book.place(inquiry, meeting)
     return book
@@ -117,8 +128,11 @@ async def _announce(
     settlements: Sequence[InquirySettled],
     now: datetime,
     policy: HandOverPolicy,
-) -> None:
-    """Write the events, and with those of new leads, as the last statement, the leads themselves."""
+) -> dict[int, dict[str, Any]]:
+    """Write the events, and with those of new leads, as the last statement, the leads themselves.
+
+    Returns the rows of new leads that came with extras.
+    """
     openings = [
         Opening(entry.lead, created_at_of(entry.inquiry, now))
         for entry in book.entries
@@ -132,15 +146,19 @@ async def _announce(
     old_settlements = [(event.receipt_id, event) for event in settlements if event.lead_id not in new_ids]
     await outbox.append(connection, LEAD_EVENTS, old_events)
     await outbox.append(connection, SETTLEMENTS, old_settlements)
-    if openings:
-        numbered = [_numbered(LEAD_EVENTS, lead_id, event, lead_id) for lead_id, event in events if lead_id in new_ids]
-        numbered += [
-            _numbered(SETTLEMENTS, event.receipt_id, event, event.lead_id)
-            for event in settlements
-            if event.lead_id in new_ids
-        ]
-        rivals = [lead for lead in book.changed() if lead.repeat_of_id in new_ids]
-        await numbering.open_leads(connection, openings, numbered, now, policy.wait_after(0), rivals)
+    if not openings:
+        return {}
+    numbered = [_numbered(LEAD_EVENTS, lead_id, event, lead_id) for lead_id, event in events if lead_id in new_ids]
+    numbered += [
+        _numbered(SETTLEMENTS, event.receipt_id, event, event.lead_id)
+        for event in settlements
+        if event.lead_id in new_ids
+    ]
+    rivals = [lead for lead in book.changed() if lead.repeat_of_id in new_ids]
+    wanted = [entry.lead.id for entry in book.placed() if entry.inquiry.dedupe_key in book.extras]
+    return await numbering.open_leads(
+        connection, openings, numbered, now, policy.wait_after(0), rivals=rivals, wanted=wanted
+    )
 
 
 def _numbered(topic: Topic, key: object, event: Event, lead_id: int) -> NumberedEvent:
@@ -181,8 +199,8 @@ def _settle_again(inquiry: InquiryReceived, claimed: Claimed, now: datetime) -> 
     )
 
 
-def _answer(entry: Entry | None, claimed: Claimed | None) -> Registered:
+def _answer(entry: Entry | None, claimed: Claimed | None, opened: Mapping[int, Mapping[str, Any]]) -> Registered:
     if entry is not None and entry.outcome is not None:
-        return Registered(entry.outcome, entry.lead.id)
+        return Registered(entry.outcome, entry.lead.id, opened.get(entry.lead.id))
     assert claimed is not None
     return Registered(SettlementOutcome(claimed.outcome), claimed.lead_id)

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from services.leads.storage import numbering
 from shared.kit.database import Database
 from tests.leads.makers import phone, published, rows
 from tests.leads.rest.conftest import Now, Person
@@ -13,20 +16,26 @@ ADA = {"first_name": "Ada", "last_name": "Soler", "phone": "55 1234 5678", "emai
 
 async def test_new_lead(database: Database, supervisor: Person) -> None:
     """Somebody unknown gets a numbered lead, ready to be assigned, with everything that was given."""
-    response = await supervisor.post("", ADA | {"source": "fair", "note": "vip", "tags": ["hot", "hot"], "step": 2})
+    more = {"source": "fair", "note": "vip", "tags": ["hot", "hot"], "step": 2, "custom": {"pax": 2, "hotel": None}}
+    response = await supervisor.post("", ADA | more)
     lead = response.json()
-    assert (201, f"/rest/leads/{lead['id']}", '"2"') == (
+    assert (201, f"/rest/leads/{lead['id']}", '"1"') == (
         response.status_code,
         response.headers["Location"],
         response.headers["ETag"],
     )
-    assert ("LEAD-20260302-001", "fair", "vip", ["hot"], 2, 1, True, False) == tuple(
-        lead[name] for name in ("number", "source", "note", "tags", "step", "status", "is_ready", "was_open")
+    assert ("LEAD-20260302-001", "fair", "vip", ["hot"], 2, {"pax": 2}, 1, True, False) == tuple(
+        lead[name] for name in ("number", "source", "note", "tags", "step", "custom", "status", "is_ready", "was_open")
     )
     assert [lead["id"]] == [one["id"] for one in (await supervisor.get(phone="+525512345678"))["items"]]
     assert {key: value for key, value in lead.items() if key != "was_open"} == await supervisor.get(f"/{lead['id']}")
     events = await published(database, "leads.events.v1")
-    assert ["lead.created.v1", "lead.ready.v1", "lead.changed.v1"] == [event["type"] for event in events]
+    assert [("lead.created.v1", "fair", 1), ("lead.ready.v1", "fair", 1)] == [
+        (event["type"], event["source"], event["version"]) for event in events
+    ]
+    (line,) = (await supervisor.get(f"/{lead['id']}/history"))["items"]
+    told = ("fair", "vip", ["hot"], 2, {"pax": 2})
+    assert told == tuple(line["changes"][name]["to"] for name in ("source", "note", "tags", "step", "custom"))
 
 
 async def test_business_day_of_the_zone(supervisor: Person, now: Now) -> None:
@@ -51,6 +60,27 @@ async def test_person_with_an_open_lead(database: Database, opened: Callable[...
     assert ["by the pool"] == [comment["text"] for comment in comments["items"]]
     assert 2 == (await supervisor.get(f"/{lead_id}/inquiries"))["total"]
     assert [{"count": 1}] == await rows(database, "SELECT count(*) FROM leads")
+
+
+async def test_number_is_taken_by_the_last_statement(
+    database: Database, supervisor: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is written down about a new lead, nothing is asked of the database once the day's counter is locked."""
+    statements: list[str] = []
+
+    def note(record: object) -> None:
+        statements.append(str(getattr(record, "query", "")))
+
+    opening = numbering.open_leads
+
+    async def watched(connection: Any, *arguments: Any, **named: Any) -> Any:
+        connection.add_query_logger(note)
+        return await opening(connection, *arguments, **named)
+
+    monkeypatch.setattr(numbering, "open_leads", watched)
+    assert 201 == (await supervisor.post("", ADA | {"note": "vip", "tags": ["hot"]})).status_code
+    # Before these two the driver may have asked about types.
+    assert ["WITH wanted AS", "COMMIT;"] == [" ".join(statement.split()[:3]) for statement in statements[-2:]]
 
 
 async def test_nobody(supervisor: Person) -> None:

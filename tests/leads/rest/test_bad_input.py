@@ -35,6 +35,9 @@ EDITS: list[tuple[str, bytes]] = [
     ("custom", b'{"custom": {"a": NaN}}'),
     ("custom", b'{"custom": {"a": 1e999}}'),
     ("custom", b'{"custom": {"a": 99999999999999999999999}}'),
+    ("source", b'{"source": "Ada Soler"}'),
+    ("source", b'{"source": "\\u00f1andu"}'),
+    ("source", b'{"source": "%s"}' % (b"x" * 51)),
     ("version", b'{"version": 3}'),
     ("colour", b'{"colour": "red"}'),
     ("", b'{"\\ud800": 1}'),
@@ -77,6 +80,13 @@ async def test_bodies_that_break_parsers(supervisor: Person) -> None:
             response = await supervisor.call(method, path, content=body, headers=JSON)
             assert response.status_code in (400, 422)
             assert PROBLEM == response.headers["content-type"]
+
+
+async def test_source_of_a_new_lead(supervisor: Person) -> None:
+    """A source that is no slug would be published with whatever somebody typed: 422."""
+    for source in ("Fair", "ada@example.com", "a b", "", "x" * 51, None):
+        response = await supervisor.post("", {"first_name": "Ada", "source": source})
+        assert (422, "source") == (response.status_code, response.json()["errors"][0]["field"])
 
 
 async def test_large_body(supervisor: Person) -> None:

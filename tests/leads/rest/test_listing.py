@@ -181,6 +181,7 @@ BAD_QUERIES: list[tuple[dict[str, Any], str]] = [
         ({"limit": 201}, "limit"), ({"limit": "9" * 5000}, "limit"), ({"cursor": "x"}, "cursor"),
         ({"cursor": "W10"}, "cursor"), ({"created_from": "yesterday"}, "created_from"),
         ({"created_to": "9999-12-31"}, "created_to"), ({"created_from": "0001-01-01"}, "created_from"),
+        ({"phone": "abc"}, "phone"), ({"phone": "12 34"}, "phone"),
         ({"q": "a\x00b"}, "q"), ({"phone": "\x00"}, "phone"), ({"tag": "\x00"}, "tag"), ({"source": "\x00"}, "source"),
         ({"assigned_id": 2**63}, "assigned_id"), ({"assigned_id": -1}, "assigned_id"), ({"ready": "maybe"}, "ready"),
         ({"colour": "red"}, "colour"), ({"q": "x" * 201}, "q"),

@@ -24,6 +24,16 @@ async def test_lead_by_any_of_its_names(database: Database, supervisor: Person) 
     assert str(first) == found[0]["lead_uuid"]
 
 
+async def test_uuid_of_two_leads(database: Database, supervisor: Person) -> None:
+    """A uuid that is a lead's own and an alias of another leads to the latter, for reading and for writing."""
+    own = uuid4()
+    await register(database, inquiry("a", phone("341"), lead_uuid=own))
+    (other,) = await register(database, inquiry("b", phone("342")))
+    await rows(database, "INSERT INTO lead_aliases VALUES ($1, $2, now())", own, other.lead_id)
+    assert other.lead_id == (await supervisor.get(f"/{own}"))["id"]
+    assert other.lead_id == (await supervisor.put(f"/{own}", {"note": "x"})).json()["id"]
+
+
 async def test_lead_on_the_wire(database: Database, supervisor: Person) -> None:
     """A lead carries exactly the fields that were agreed, and its version as ETag."""
     (answer,) = await register(database, inquiry("a", mail("Ada@example.com"), first_name="Ada"))
