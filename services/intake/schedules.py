@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from services.intake.storage.counts import fold_counts
 from services.intake.use_cases.republish_receipts import RepublishReceipts
 from services.intake.use_cases.summarise_receipts import show, summarise_receipts
 from shared.kit.database import Database
@@ -23,7 +24,7 @@ class SilenceSweep:
 
 
 class EquationGauge:
-    """Keeps the conservation equation on the metrics page; each term is of the same snapshot."""
+    """Keeps the conservation equation on the metrics page, and its counts short; all terms are of one snapshot."""
 
     name = "equation gauge"
 
@@ -32,7 +33,8 @@ class EquationGauge:
         self._every = every
 
     async def tick(self) -> timedelta:
-        """Count and show."""
+        """Fold, sum and show."""
         async with self._database.connection() as connection:
+            await fold_counts(connection)
             show(await summarise_receipts(connection))
         return self._every

@@ -51,6 +51,7 @@ class Tunnel:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
             writer.write(data)
+        writer.close()
 
 
 @pytest.fixture

@@ -250,9 +250,3 @@ async def backlog(connection: Connection) -> tuple[int, datetime | None]:
     row = await connection.fetchrow("SELECT count(*), min(received_at) FROM receipts WHERE state = 'received'")
     assert row is not None
     return row[0], row[1]
-
-
-async def count_by_outcome(connection: Connection) -> dict[str, int]:
-    """How many receipts are settled as what, or in which other state."""
-    rows = await connection.fetch("SELECT coalesce(outcome, state) AS term, count(*) FROM receipts GROUP BY 1")
-    return {row["term"]: row["count"] for row in rows}

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     CheckConstraint,
     Column,
@@ -16,11 +17,13 @@ from sqlalchemy import (
     MetaData,
     Text,
     Uuid,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
+from services.intake.storage.counts import FUNCTION_V1, TRIGGERS_V1
 from shared.kit.database import NAMING
 from shared.kit.tables import add_kit_tables
 
@@ -52,6 +55,8 @@ class Receipt(Row, table=True):
         Index("ix_receipts_waiting", "id", postgresql_where=text("state = 'received'")),
         Index("ix_receipts_unsettled", "retry_at", postgresql_where=text("state = 'published'")),
         Index("ix_receipts_quarantined", "id", postgresql_where=text("state = 'quarantined'")),
+        Index("ix_receipts_received_at", "received_at"),
+        Index("ix_receipts_reason", "reason", "id", postgresql_where=text("reason IS NOT NULL")),
     )
 
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
@@ -74,6 +79,20 @@ class Receipt(Row, table=True):
     published_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
     retry_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
     settled_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
+
+
+class ReceiptCount(Row, table=True):
+    """How many receipts more or fewer are of a term of the equation; the sum of a term's rows is its count.
+
+    Triggers on `receipts` append a row for each statement and term, in the same transaction. Summing and folding
+    are each one statement, so that every snapshot balances.
+    """
+
+    __tablename__ = "receipt_counts"
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    term: str = Field(sa_column=Column(Text, nullable=False))
+    change: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class ReceiptBody(Row, table=True):
@@ -120,3 +139,7 @@ class FormPost(Row, table=True):
     is_keyed: bool
     lead_uuid: UUID = Field(sa_column=Column(Uuid, nullable=False))
     received_at: datetime = Field(sa_column=_instant())
+
+
+for _statement in (FUNCTION_V1, *TRIGGERS_V1):
+    event.listen(metadata, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.intake.storage import receipts
+from services.intake.storage.counts import count_by_outcome
 from shared.kit import metrics
 from shared.kit.database import Connection
 
@@ -21,8 +21,8 @@ class Summary:
 
 
 async def summarise_receipts(connection: Connection) -> Summary:
-    """Count all receipts in one snapshot."""
-    counts = await receipts.count_by_outcome(connection)
+    """The terms as they are in one snapshot, without looking at the receipts."""
+    counts = await count_by_outcome(connection)
     return Summary(
         received=sum(counts.values()),
         new=counts.get("new", 0),
