@@ -62,6 +62,7 @@ def common_settings() -> CommonSettings:
     return CommonSettings(
         database_url="postgresql://unused",
         kafka_bootstrap_servers="unused",
+        kafka_replication=1,
         development=True,
         service_token=SERVICE_TOKEN,
         privacy_key="development-privacy-key",
