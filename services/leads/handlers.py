@@ -8,6 +8,7 @@ from services.leads.use_cases.apply_assignments import apply_assignments
 from services.leads.use_cases.project_members import project_members
 from services.leads.use_cases.record_tellings import record_tellings
 from services.leads.use_cases.register_inquiries import register_inquiries
+from services.leads.use_cases.reject_inquiry import reject_inquiry
 from shared.contracts.assignment import AnyAssignmentEvent, AssignmentDecided, MemberChanged
 from shared.contracts.inquiries import InquiryReceived
 from shared.contracts.notifications import AnyNotificationEvent
@@ -30,6 +31,12 @@ class Handlers:
         answers = await register_inquiries(connection, inquiries, self._clock.now(), self._policy)
         for outcome, count in Counter(answer.outcome for answer in answers.values()).items():
             leads_registered.labels(outcome).inc(count)
+
+    async def on_inquiry_put_aside(
+        self, connection: Connection, received: Received[InquiryReceived], error: str
+    ) -> None:
+        """Tell intake that an inquiry became a dead letter."""
+        await reject_inquiry(connection, received.event, error, self._clock.now())
 
     async def on_assignment_events(self, connection: Connection, batch: Sequence[Received[AnyAssignmentEvent]]) -> None:
         """Apply or refuse decisions; that a lead was queued or released concerns assignment alone."""

@@ -84,7 +84,13 @@ def build_worker(assembly: Assembly, own: LeadsSettings) -> tuple[Worker, Status
     size = own.batch_size
     return assembly.worker(
         [
-            assembly.consumer(INQUIRIES, decode_inquiry, handlers.on_inquiries, max_records=size),
+            assembly.consumer(
+                INQUIRIES,
+                decode_inquiry,
+                handlers.on_inquiries,
+                max_records=size,
+                on_put_aside=handlers.on_inquiry_put_aside,
+            ),
             assembly.consumer(
                 ASSIGNMENT_EVENTS, decode_assignment_event, handlers.on_assignment_events, max_records=size
             ),

@@ -28,6 +28,7 @@ from shared.kit.broker import Broker, build_producer
 from shared.kit.clock import SystemClock
 from shared.kit.database import Database
 from shared.kit.process import Worker
+from shared.kit.records import Record
 from shared.kit.settings import CommonSettings
 from tests.leads.makers import assert_sound, decision, inquiry, phone, rows
 from tests.support.waiting import eventually
@@ -126,3 +127,26 @@ async def nothing_unsent(database: Database) -> bool:
     """Whether the relay has published everything."""
     (found,) = await rows(database, "SELECT count(*) FROM outbox WHERE published_at IS NULL")
     return bool(found["count"] == 0)
+
+
+async def test_an_inquiry_that_cannot_be_registered_is_rejected(worker: Worker, database: Database) -> None:
+    """Its record is put aside once and its receipt is told why; the inquiry beside it becomes a lead."""
+    good = inquiry("good", phone("1"))
+    bad = inquiry("bad", phone("2")).model_copy(update={"text": "what Postgres refuses: \x00"})
+    (consumer,) = [one for one in worker.consumers if one.topic is INQUIRIES]
+    batch = [
+        Record(
+            INQUIRIES.name, 0, offset, b"thread", event_type(one), {}, one.model_dump_json().encode(), one.received_at
+        )
+        for offset, one in enumerate((bad, good))
+    ]
+    for _ in range(2):
+        await consumer.process(batch)
+    assert 1 == len(await rows(database, "SELECT * FROM leads"))
+    assert 1 == len(await rows(database, "SELECT * FROM dead_letters"))
+    said = [
+        orjson.loads(row["body"]) for row in await rows(database, "SELECT body FROM outbox WHERE topic LIKE '%settle%'")
+    ]
+    outcomes = [(one["receipt_id"], one["outcome"]) for one in said]
+    assert 1 == outcomes.count((str(bad.receipt_id), "rejected"))
+    assert (str(good.receipt_id), "new") in outcomes

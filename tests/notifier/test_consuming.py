@@ -67,14 +67,15 @@ async def test_replayed_topic_changes_nothing(database: Database, lead_events: C
 
 
 async def test_old_assignments_are_no_news(database: Database, lead_events: Consumer[Any], clock: MovingClock) -> None:
-    """What was assigned more than 2 days ago is withdrawn when it is planned, and said so once."""
+    """What was assigned more than 2 days ago is withdrawn when it is planned, and said so to each who asks."""
     old = assigned(7, 3, at=clock.now() - timedelta(days=2, seconds=1))
     batch = [record(LEAD_EVENTS, old), record(LEAD_EVENTS, assigned(8, 3, at=clock.now() - timedelta(days=2)), 1)]
     await lead_events.process(batch)
     await lead_events.process(batch)
     assert ["withdrawn", "waiting"] == [row["state"] for row in await rows(database)]
-    (event,) = await announced(database)
+    event, again = await announced(database)
     assert (7, 1, True) == (event["lead_id"], event["decision_number"], event["is_withdrawn"])
+    assert event["notification_id"] == again["notification_id"]
     assert "the lead was assigned more than 2 days ago" == event["reason"]
 
 

@@ -7,11 +7,6 @@ Network = IPv4Network | IPv6Network
 _ONE_CUSTOMER = 64
 
 
-def read_networks(text: str) -> tuple[Network, ...]:
-    """Addresses and networks between commas, such as `10.0.0.0/8, ::1`; raises ValueError for anything else."""
-    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
-
-
 def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
     """The address nearest to the client that can be believed.
 

@@ -5,6 +5,7 @@ Leases are set and compared by the database's clock alone: the clocks of two sen
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -45,6 +46,26 @@ async def add(connection: Connection, new: Sequence[NewNotification], now: datet
         now,
     )
     return {row["id"] for row in made}
+
+
+class End(NamedTuple):
+    """How a notification ended."""
+
+    id: UUID
+    state: NotificationState
+    reason: str | None
+
+
+async def list_ends(connection: Connection, ids: Sequence[UUID]) -> Sequence[End]:
+    """How those of these notifications ended that have ended."""
+    rows = await connection.fetch(
+        """
+        SELECT id, state, reason FROM notifications
+        WHERE id = ANY($1::uuid[]) AND state NOT IN ('waiting', 'sending')
+        """,
+        ids,
+    )
+    return [End(row["id"], NotificationState(row["state"]), row["reason"]) for row in rows]
 
 
 async def wake(connection: Connection, member_ids: Sequence[int], reason: str, now: datetime) -> None:

@@ -20,6 +20,13 @@ async def announce_notifications(
     """Put one event for each into the outbox; all ended in the same way, and `reason` is None for sent ones only."""
     for one in ended:
         metrics.notifications.labels(one.kind.value, state.value).inc()
+    await announce_again(connection, ended, state, reason, now)
+
+
+async def announce_again(
+    connection: Connection, ended: Sequence[Ended], state: NotificationState, reason: str | None, now: datetime
+) -> None:
+    """The same for what was announced before, to somebody who has not heard it."""
     await outbox.append(connection, NOTIFIER_EVENTS, [(one.id, _event(one, state, reason, now)) for one in ended])
 
 

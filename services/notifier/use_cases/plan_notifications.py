@@ -12,7 +12,7 @@ from services.notifier.domain.notifications import (
     notification_id,
 )
 from services.notifier.storage import notifications
-from services.notifier.use_cases.announce_notifications import announce_notifications
+from services.notifier.use_cases.announce_notifications import announce_again, announce_notifications
 from shared.contracts.leads import LeadAssigned
 from shared.kit.clock import Clock
 from shared.kit.database import Connection
@@ -31,6 +31,10 @@ async def plan_notifications(connection: Connection, clock: Clock, assignments: 
     made = await notifications.add(connection, new, now)
     if withdrawn := [one for one in new if one.id in made and one.withdrawn_because]:
         await announce_notifications(connection, withdrawn, NotificationState.WITHDRAWN, OUTDATED, now)
+    # leads publishes an assignment again when it has not heard what became of it.
+    known = {one.id: one for one in new if one.id not in made}
+    for end in await notifications.list_ends(connection, list(known)) if known else []:
+        await announce_again(connection, [known[end.id]], end.state, end.reason, now)
     return len(made)
 
 
