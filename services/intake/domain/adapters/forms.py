@@ -3,12 +3,12 @@
 import re
 from typing import Any
 
-from services.intake.domain.adapters.emails import read_email
 from services.intake.domain.forms import REDIRECT_FIELD, split_name
 from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Ignored, Inquiry, Outcome
 from services.intake.domain.values import as_mapping, as_text, bounded
 from shared.contracts.inquiries import Identity, Sender
 from shared.contracts.words import Evidence, IdentityKind
+from shared.kit.emails import read_email
 from shared.kit.phones import parse_phone
 
 _PERSON = frozenset(("first_name", "last_name", "name", "email", "phone", "message", REDIRECT_FIELD))

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from services.intake.domain.adapters.emails import read_email
 from services.intake.domain.deliveries.messenger import kind_of
 from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Ignored, Inquiry, Outcome, Quarantined
 from services.intake.domain.values import as_id, as_list, as_mapping, as_text, bounded, pick, read_instant
 from shared.contracts.inquiries import Identity, Sender
 from shared.contracts.words import Channel, Evidence, IdentityKind
+from shared.kit.emails import read_email
 from shared.kit.phones import parse_phone
 
 _KINDS = frozenset(("message", "postback", "referral", "optin"))
