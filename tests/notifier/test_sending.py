@@ -90,7 +90,8 @@ async def test_replays_and_races_make_one_mail(
         await asyncio.gather(*(send_all(index) for index in range(3)))
     assert {"sent"} == {row["state"] for row in await rows(database)}
     assert 30 == len(post.received) == len({mail["Message-ID"] for mail in post.received})
-    assert ["notification.sent.v1"] * 30 == await published(database)
+    # Whoever plans the same again is told again what became of it.
+    assert {"notification.sent.v1"} == set(await published(database))
 
 
 @pytest.mark.usefixtures("one_assignment")
