@@ -24,7 +24,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.local.ports import Ports
-from deploy.local.servers import KAFKA, POSTGRES, VALKEY, Servers
+from deploy.local.servers import EMBEDDED, KAFKA, POSTGRES, VALKEY, Servers
 from tests.support.databases import Databases
 from tests.support.stack import Addresses, Stack, wait_for_addresses
 
@@ -53,7 +53,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _given() -> bool:
-    return all(os.environ.get(name) for name in (POSTGRES, VALKEY, KAFKA))
+    # Never the servers of a system that somebody runs and works with.
+    return not os.environ.get(EMBEDDED) and all(os.environ.get(name) for name in (POSTGRES, VALKEY, KAFKA))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from deploy.local.development_secrets import development_secrets
 from deploy.local.errors import LaunchError
 from deploy.local.ports import LOOPBACK, require_free
+from deploy.local.servers import EMBEDDED
 from deploy.local.settings import LocalSettings, read_port
 
 SERVICE_PORTS: Final = {"console": 8000, "intake": 8001, "leads": 8002, "assignment": 8003, "notifier": 8004}
@@ -79,6 +80,7 @@ def service_environment(settings: LocalSettings, servers: Mapping[str, str]) -> 
         **servers,
         **development_secrets(settings.data),
         "LEADLINE_DATA": str(settings.data),
+        EMBEDDED: "true",
         "LEADLINE_DEVELOPMENT": "true",
         "LEADLINE_KAFKA_REPLICATION": "1",
         "LEADLINE_INSTANCE": "local",
@@ -100,7 +102,8 @@ def service_environment(settings: LocalSettings, servers: Mapping[str, str]) -> 
     for service in services_to_run():
         told[service.setting] = str(service.port)
         told[f"LEADLINE_{service.name.upper()}_URL"] = service.url
-    return {name: os.environ.get(name) or value for name, value in told.items()}
+    ours = servers.keys() if settings.given == {} else ()
+    return {name: value if name in ours else os.environ.get(name) or value for name, value in told.items()}
 
 
 def time_zone() -> str:

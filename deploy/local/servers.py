@@ -17,6 +17,8 @@ from deploy.local.valkey import Valkey
 POSTGRES: Final = "LEADLINE_DATABASE_URL"
 VALKEY: Final = "LEADLINE_REDIS_URL"
 KAFKA: Final = "LEADLINE_KAFKA_BOOTSTRAP_SERVERS"
+EMBEDDED: Final = "LEADLINE_EMBEDDED"
+"""Set beside addresses that are those of a stack of ours, in its file of settings."""
 
 
 class Servers:

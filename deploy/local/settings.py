@@ -9,7 +9,7 @@ from typing import Self
 from deploy.local.errors import LaunchError
 from deploy.local.places import ROOT
 from deploy.local.ports import Ports
-from deploy.local.servers import KAFKA, POSTGRES, VALKEY
+from deploy.local.servers import EMBEDDED, KAFKA, POSTGRES, VALKEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,10 @@ class LocalSettings:
                 kafka=read_port(environment, "LEADLINE_KAFKA_PORT", defaults.kafka),
             ),
             smtp_port=read_port(environment, "LEADLINE_SMTP_PORT", 18025),
-            given={name: environment[name] for name in (POSTGRES, VALKEY, KAFKA) if environment.get(name)},
+            # A shell that has sourced a running system's settings does not mean to give servers of its own.
+            given={}
+            if environment.get(EMBEDDED)
+            else {name: environment[name] for name in (POSTGRES, VALKEY, KAFKA) if environment.get(name)},
         )
 
 
