@@ -69,7 +69,7 @@ class RelaySource(Protocol):
         ...
 
     async def unsend(self, connection: Connection, topic: Topic) -> int:
-        """Make the rows of a topic wait again that the broker lost; returns how many."""
+        """Make a slice of a topic's lost rows wait again; returns how many, 0 when there are no more."""
         ...
 
     async def backlog(self, connection: Connection) -> tuple[int, datetime | None]:
@@ -223,9 +223,11 @@ class Relay:
 
     async def _publish_again(self, connection: Connection, lost: set[str], why: str) -> None:
         for name in sorted(lost):
-            async with connection.transaction():
-                rows = await self._source.unsend(connection, self._topics[name])
-                await connection.execute("DELETE FROM relay_positions WHERE topic = $1", name)
+            rows = 0
+            while slice_of_rows := await self._source.unsend(connection, self._topics[name]):
+                rows += slice_of_rows
+            # Forgotten last: whoever takes over in between finds the same loss and goes on with it.
+            await connection.execute("DELETE FROM relay_positions WHERE topic = $1", name)
             metrics.relay_republished.labels(name).inc(rows)
             log.error("the broker lost its log: publishing again", topic=name, rows=rows, why=why)
         self._positions = {at: last for at, last in self._positions.items() if at[0] not in lost}
@@ -265,11 +267,16 @@ class OutboxSource:
         )
 
     async def unsend(self, connection: Connection, topic: Topic) -> int:
-        """Make every kept row of the topic wait again."""
+        """Make the kept rows of the topic wait again, a slice at a time."""
         return affected(
             await connection.execute(
-                "UPDATE outbox SET published_at = NULL WHERE topic = $1 AND published_at IS NOT NULL",
+                """
+                UPDATE outbox SET published_at = NULL WHERE id = ANY (ARRAY(
+                    SELECT id FROM outbox WHERE topic = $1 AND published_at IS NOT NULL LIMIT $2
+                ))
+                """,
                 topic.name,
+                SLICE,
             )
         )
 

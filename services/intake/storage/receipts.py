@@ -11,7 +11,7 @@ from uuid import UUID
 from services.intake.domain.receipts import NewReceipt, WaitingReceipt
 from shared.contracts.inquiries import InquirySettled
 from shared.contracts.words import Channel, SettlementOutcome
-from shared.kit.database import Connection, affected
+from shared.kit.database import SLICE, Connection, affected
 from shared.kit.relay import Published
 
 SHORTEST_SILENCE = timedelta(seconds=30)
@@ -128,13 +128,14 @@ async def mark_published(connection: Connection, published: Sequence[Published])
 
 
 async def unsend_unsettled(connection: Connection) -> int:
-    """Make all receipts wait again that were published and not settled; returns how many."""
+    """Make a slice of the receipts wait again that were published and not settled; returns how many."""
     return affected(
         await connection.execute(
             """
-            WITH locked AS (SELECT id FROM receipts WHERE state = 'published' ORDER BY id FOR UPDATE)
+            WITH locked AS (SELECT id FROM receipts WHERE state = 'published' ORDER BY id LIMIT $1 FOR UPDATE)
             UPDATE receipts SET state = 'received' FROM locked WHERE receipts.id = locked.id
-            """
+            """,
+            SLICE,
         )
     )
 
