@@ -26,7 +26,7 @@ servers: install-local ## start PostgreSQL, Valkey and Kafka only
 .PHONY: test
 test: install-dev ## run the tests; ARGS="-k numbering" chooses
 	@$(VENV)/python -m deploy.local train
-	@$(VENV)/python -m pytest --quiet -n 2 --dist worksteal $(ARGS)
+	@$(VENV)/python -m pytest --quiet -n 2 --dist loadgroup $(ARGS)
 
 .PHONY: chaos
 chaos: install-dev ## kill the whole system again and again, and count every message after; ROUNDS=20
