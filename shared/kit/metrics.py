@@ -4,7 +4,11 @@ from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-records_consumed = Counter("leadline_records_consumed_total", "Records whose effect is committed.", ["consumer"])
+records_consumed = Counter(
+    "leadline_records_consumed_total",
+    "Records done with: their effect is committed, or they are skipped or put aside.",
+    ["consumer"],
+)
 records_skipped = Counter(
     "leadline_records_skipped_total", "Records of a type that this version does not know.", ["consumer"]
 )
@@ -16,7 +20,8 @@ batch_seconds = Histogram(
 )
 batch_retries = Counter(
     "leadline_consumer_retries_total",
-    "Batches run again, by cause: transient (server away), conflict (lost a race), halved (bad record within).",
+    "Batches run again, by cause: transient (server away), conflict (lost a race), halved (bad record within),"
+    " unexpected (a failure of the machinery itself).",
     ["consumer", "cause"],
 )
 dead_letters = Counter("leadline_dead_letters_total", "Records put aside because they alone fail.", ["consumer"])

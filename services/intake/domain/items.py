@@ -1,6 +1,7 @@
 """What a delivery is split into."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import orjson
 
 from services.intake.domain.values import as_mapping
 from shared.contracts.words import Channel
-from shared.kit.text import MAX_DEPTH, clean_text, dump_json, find_flaw
+from shared.kit.text import MAX_DEPTH, TOO_DEEP, UnreadableJson, clean_text, dump_json, find_flaw, parse_json_parts
 
 MOST_ITEMS = 5000
 UNKNOWN_ACCOUNT = "unknown"
@@ -63,6 +64,16 @@ def whole(channel: Channel, raw: bytes, error: str) -> Item:
     """A delivery that cannot be split, as one item."""
     key = ("whole", hashlib.sha256(raw).hexdigest())
     return Item(channel=channel, account=UNKNOWN_ACCOUNT, kind=WHOLE, key=key, body=raw, error=error)
+
+
+def split_safely(channel: Channel, raw: bytes, split: Callable[[Any, bytes], list[Item]]) -> list[Item]:
+    """What `split` makes of the JSON in a delivery; one item with an error when there is none to split."""
+    try:
+        return split(parse_json_parts(raw), raw)
+    except UnreadableJson as error:
+        return [whole(channel, raw, str(error))]
+    except RecursionError:
+        return [whole(channel, raw, TOO_DEEP)]
 
 
 def fingerprint(value: Any) -> str:

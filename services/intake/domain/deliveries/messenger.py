@@ -10,12 +10,13 @@ from services.intake.domain.items import (
     broken,
     key_of_content,
     make_item,
+    split_safely,
     unknown_members,
     whole,
 )
 from services.intake.domain.values import as_id, as_mapping, pick
 from shared.contracts.words import Channel
-from shared.kit.text import TOO_DEEP, UnreadableJson, find_flaw, parse_json_parts
+from shared.kit.text import find_flaw
 
 _CHANNELS = {"page": Channel.MESSENGER, "instagram": Channel.INSTAGRAM}
 _OBJECTS = {channel: name for name, channel in _CHANNELS.items()}
@@ -28,12 +29,7 @@ def split_messenger(raw: bytes) -> list[Item]:
 
     Members that nobody knows become items of their own, in quarantine, so that nothing of a delivery is lost.
     """
-    try:
-        return _split(parse_json_parts(raw), raw)
-    except UnreadableJson as error:
-        return [whole(Channel.MESSENGER, raw, str(error))]
-    except RecursionError:
-        return [whole(Channel.MESSENGER, raw, TOO_DEEP)]
+    return split_safely(Channel.MESSENGER, raw, _split)
 
 
 def kind_of(event: dict[str, Any]) -> str:

@@ -10,12 +10,13 @@ from services.intake.domain.items import (
     broken,
     key_of_content,
     make_item,
+    split_safely,
     unknown_members,
     whole,
 )
 from services.intake.domain.values import as_id, as_list, as_mapping, pick
 from shared.contracts.words import Channel
-from shared.kit.text import TOO_DEEP, UnreadableJson, find_flaw, parse_json_parts
+from shared.kit.text import find_flaw
 
 _OBJECT = "whatsapp_business_account"
 _MOST_CONTACTS = 20
@@ -29,12 +30,7 @@ def split_whatsapp(raw: bytes) -> list[Item]:
 
     Members that nobody knows become items of their own, in quarantine, so that nothing of a delivery is lost.
     """
-    try:
-        return _split(parse_json_parts(raw), raw)
-    except UnreadableJson as error:
-        return [whole(Channel.WHATSAPP, raw, str(error))]
-    except RecursionError:
-        return [whole(Channel.WHATSAPP, raw, TOO_DEEP)]
+    return split_safely(Channel.WHATSAPP, raw, _split)
 
 
 def _split(delivery: Any, raw: bytes) -> list[Item]:
