@@ -32,6 +32,10 @@ test: install-dev ## run the tests; ARGS="-k numbering" chooses
 chaos: install-dev ## kill the whole system again and again, and count every message after; ROUNDS=20
 	@LEADLINE_CHAOS_ROUNDS=$(or $(ROUNDS),20) $(VENV)/python -m pytest --quiet tests/chaos $(ARGS)
 
+.PHONY: bench
+bench: install-bench ## measure, beside what people use today; ARGS="a c" chooses
+	@$(VENV)/python -m tests.bench $(ARGS)
+
 .PHONY: check
 check: check-format check-lint check-types check-imports check-locks check-migrations check-security ## everything that can be known without running it
 
@@ -76,6 +80,6 @@ clean: ## remove everything that was fetched or built; .leadline, your data, sta
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find $(PACKAGES) tests -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: install-local install-dev
-install-local install-dev: install-%:
+.PHONY: install-local install-dev install-bench
+install-local install-dev install-bench: install-%:
 	@PYTHON="$(PYTHON)" deploy/local/install $*

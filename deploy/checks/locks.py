@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REQUIREMENTS: Final = ROOT / "requirements"
-LEVELS: Final = ("bootstrap", "run", "local", "dev")
+LEVELS: Final = ("bootstrap", "run", "local", "dev", "bench")
 LOCKS: Final = (
     *(REQUIREMENTS / f"{level}.txt" for level in LEVELS),
     ROOT / "deploy/local/jgo.lock.toml",
@@ -49,7 +49,7 @@ def _unlocked() -> Iterator[str]:
 
 def _apart() -> Iterator[str]:
     """Find packages that two locks pin differently: one environment must serve both."""
-    for smaller, larger in (("run", "local"), ("local", "dev")):
+    for smaller, larger in (("run", "local"), ("local", "dev"), ("dev", "bench")):
         pins = _pins(larger)
         for name, versions in _pins(smaller).items():
             if not versions <= pins.get(name, set()):

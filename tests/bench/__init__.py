@@ -1,0 +1,1 @@
+"""How fast Leadline is, beside what people use today: `make bench`. Figures are ratios within one run."""

@@ -1,0 +1,12 @@
+"""What is measured, by letter; each takes the stand and returns its rows."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from tests.bench.rows import Row
+from tests.bench.stand import Stand
+
+Measure = Callable[[Stand], Awaitable[list[Row]]]
+
+MEASUREMENTS: Final[dict[str, Measure]] = {}
+"""By letter, in the order in which they run."""
