@@ -67,7 +67,7 @@ def main() -> int:
     """Read the arguments and run; 1 when a goal was missed."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("letters", nargs="*", metavar="letter", help=f"of {' '.join(MEASUREMENTS)}; all by default")
-    parser.add_argument("--rounds", type=int, default=Sizes.rounds, help="how often each pair is measured")
+    parser.add_argument("--rounds", type=int, default=Sizes().rounds, help="how often each pair is measured")
     parser.add_argument("--scale", type=float, default=1.0, help="shrinks all amounts, to try the bench itself out")
     given = parser.parse_args()
     if unknown := [letter for letter in given.letters if letter not in MEASUREMENTS]:

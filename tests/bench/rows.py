@@ -1,7 +1,6 @@
 """What a measurement says: rows with a value, how far it spread within the run, and the goal that it was held to."""
 
 import json
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ class Goal:
 
     def is_met(self, value: float) -> bool:
         """Whether a value is on the right side."""
-        return (operator.ge if self.sign == "≥" else operator.le)(value, self.bound)
+        return value >= self.bound if self.sign == "≥" else value <= self.bound
 
 
 def at_least(bound: float) -> Goal:
