@@ -45,33 +45,87 @@ class Sender(BaseModel):
     language: str | None = None
 
 
-class InquiryReceived(Event):
-    """Somebody sent us something that asks for an answer. The only event with personal data.
+class IntakeEvent(Event):
+    """The base of everything on `intake.inquiries.v1`: one receipt that concerns one person. Has personal data.
 
-    `dedupe_key` and `thread` are keyed hashes. `sent_at` is the sender's time, `business_date` the local date of
-    receipt, stamped once. `lead_uuid` is set where the edge already promised one (forms). `kind` is the channel's
-    own word for the message type (`text`, `image`, `form`, …); `content` keeps what has no field of its own.
+    `dedupe_key` and `thread` are keyed hashes. leads claims each `dedupe_key` once and answers each claim with
+    `InquirySettled`. `sent_at` is the sender's time and may be in any order, `business_date` the local date of
+    receipt, stamped once. `sender` is the customer whom it is about, also where it was us who wrote.
     """
 
-    type: Literal["inquiry.received.v1"] = "inquiry.received.v1"
     receipt_id: UUID
     dedupe_key: str
     thread: str
     channel: Channel
     account: str
-    kind: str
     business_date: date
     received_at: AwareDatetime
     sent_at: AwareDatetime
     sender: Sender
+
+
+class InquiryReceived(IntakeEvent):
+    """Somebody sent us something that asks for an answer.
+
+    `lead_uuid` is set where the edge already promised one (forms). `kind` is the channel's own word for the message
+    type (`text`, `image`, `form`, …); `content` keeps what has no field of its own.
+    """
+
+    type: Literal["inquiry.received.v1"] = "inquiry.received.v1"
+    kind: str
     text: str | None = None
     content: dict[str, Any] = Field(default_factory=dict)
     attribution: dict[str, Any] = Field(default_factory=dict)
     lead_uuid: UUID | None = None
 
 
+class InquiryEdited(IntakeEvent):
+    """The sender changed an earlier inquiry, or took it back; `target_key` is that inquiry's dedupe key.
+
+    It may come before its target, which is then changed when it comes. Of several edits the one sent last counts;
+    what is revoked stays empty. `content` None means that only the text changed.
+    """
+
+    type: Literal["inquiry.edited.v1"] = "inquiry.edited.v1"
+    target_key: str
+    is_revoked: bool = False
+    text: str | None = None
+    content: dict[str, Any] | None = None
+
+
+class IdentityChanged(IntakeEvent):
+    """A platform tells that a person is reached in another way from `sent_at` on.
+
+    `previous` are the identities that ended then, `sender` has those that took their place. No inquiry: it opens no
+    lead. Both sides are verified evidence; if they are known as two people already, these are flagged, not merged.
+    """
+
+    type: Literal["identity.changed.v1"] = "identity.changed.v1"
+    previous: tuple[Identity, ...] = ()
+
+
+class ResponseSent(IntakeEvent):
+    """We wrote to `sender` from a phone or an inbox that is not Leadline: a response to their open lead."""
+
+    type: Literal["response.sent.v1"] = "response.sent.v1"
+
+
+class OptOutChanged(IntakeEvent):
+    """From `sent_at` on the person wants, or wants no longer, to be left alone on this channel.
+
+    `origin` is `message` (they wrote STOP or its like) or `preference` (they said so in the platform's settings).
+    """
+
+    type: Literal["opt_out.changed.v1"] = "opt_out.changed.v1"
+    is_opted_out: bool
+    origin: str
+
+
 class InquirySettled(Event):
-    """leads' answer to each claim of an inquiry, repeated ones included; `lead_*` is None when rejected."""
+    """leads' answer to each claim, repeated ones included.
+
+    `lead_*` is None when it was rejected, or is an update that concerns no lead.
+    """
 
     type: Literal["inquiry.settled.v1"] = "inquiry.settled.v1"
     receipt_id: UUID
@@ -81,6 +135,8 @@ class InquirySettled(Event):
     lead_uuid: UUID | None = None
     lead_number: str | None = None
 
+
+AnyIntakeEvent = InquiryReceived | InquiryEdited | IdentityChanged | ResponseSent | OptOutChanged
 
 decode_inquiry: Callable[[str, bytes], InquiryReceived | None] = decoder(InquiryReceived)
 decode_settlement: Callable[[str, bytes], InquirySettled | None] = decoder(InquirySettled)
