@@ -63,8 +63,8 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def main() -> int:
-    """Read the arguments and run; 1 when a goal was missed."""
+def main() -> None:
+    """Read the arguments and run. A missed goal is a finding, not a failure."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("letters", nargs="*", metavar="letter", help=f"of {' '.join(MEASUREMENTS)}; all by default")
     parser.add_argument("--rounds", type=int, default=Sizes().rounds, help="how often each pair is measured")
@@ -76,8 +76,7 @@ def main() -> int:
     sizes = Sizes(rounds=given.rounds, scale=given.scale)
     rows = uvloop.run(run(letters, sizes, Console(width=None if sys.stdout.isatty() else 160)))
     write_rows(rows, FOLDER / "latest.json")
-    return int(any(row.met is False for row in rows))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()
