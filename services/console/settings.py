@@ -1,6 +1,5 @@
 """What console is told by the environment."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Self
 
@@ -9,6 +8,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from shared.kit.addresses import Network, read_networks
 from shared.kit.settings import SecretMissing, ServiceSettings, require_secret
 
 _KEY = "CONSOLE_PERSON_TOKEN_PRIVATE_KEY"
@@ -36,9 +36,9 @@ class ConsoleSettings(ServiceSettings):
     person_token_public_key: str = Field("", validation_alias="LEADLINE_PERSON_TOKEN_PUBLIC_KEY")
 
     @property
-    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+    def proxies(self) -> tuple[Network, ...]:
         """The networks of `trusted_proxies`."""
-        return _read_networks(self.trusted_proxies)
+        return read_networks(self.trusted_proxies)
 
     @field_validator("mail_folder", mode="before")
     @classmethod
@@ -49,7 +49,7 @@ class ConsoleSettings(ServiceSettings):
     @classmethod
     def _are_networks(cls, value: str) -> str:
         try:
-            _read_networks(value)
+            read_networks(value)
         except ValueError as error:
             raise ValueError(f"CONSOLE_TRUSTED_PROXIES takes addresses and networks between commas: {error}") from None
         return value
@@ -82,7 +82,3 @@ def _is_pair(key: Ed25519PrivateKey, public: str) -> bool:
         return load_pem_public_key(public.replace("\\n", "\n").encode()) == key.public_key()
     except ValueError:
         return False
-
-
-def _read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())

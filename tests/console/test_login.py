@@ -14,10 +14,10 @@ from redis.asyncio import Redis
 
 from services.console.clients.login_limits import WINDOW, LoginLimits, Most
 from services.console.domain.accounts import LimitsAway, TooManyAttempts
-from services.console.domain.addresses import client_address
 from services.console.domain.sessions import IDLE, LIFETIME
 from services.console.routes.login import own_path
 from services.console.use_cases.create_admin import create_admin
+from shared.kit.addresses import client_address
 from shared.kit.database import Database
 from tests.console.conftest import EMAIL, PASSWORD, FakeServices, form_fields, member, sign_in
 from tests.support.clock import MovingClock

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.console.domain.accounts import LimitsAway, TooManyAttempts
-from services.console.domain.addresses import counted_as
+from shared.kit.addresses import counted_as
 from shared.kit.privacy import keyed_hash
 
 WINDOW = timedelta(minutes=15)

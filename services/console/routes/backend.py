@@ -10,11 +10,11 @@ from fastapi import Depends, Request
 from services.console.clients.mail_folder import MailFolder
 from services.console.clients.services import ServicesClient
 from services.console.domain.accounts import Account, Person
-from services.console.domain.addresses import Network, client_address
 from services.console.domain.sessions import form_token, same
 from services.console.routes.rendering import Pages
 from services.console.use_cases.keep_sessions import Sessions
 from services.console.use_cases.read_overview import OverviewReader
+from shared.kit.addresses import Network, client_address
 from shared.kit.clock import Clock
 from shared.kit.problems import Problem
 

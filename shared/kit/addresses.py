@@ -7,6 +7,11 @@ Network = IPv4Network | IPv6Network
 _ONE_CUSTOMER = 64
 
 
+def read_networks(text: str) -> tuple[Network, ...]:
+    """Addresses and networks between commas, as a setting names proxies; raises `ValueError` for what is neither."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
 def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
     """The address nearest to the client that can be believed.
 
