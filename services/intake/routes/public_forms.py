@@ -1,7 +1,6 @@
 """`POST /forms/{form_key}`: web forms of any page that may use them."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +9,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from services.intake.clients.form_limits import FormLimits, TooManyPosts
-from services.intake.domain.form_rules import FormRules
 from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, FormUnreadable
-from services.intake.domain.submissions import Circumstances
 from services.intake.routes.bodies import read_body
 from services.intake.routes.form_bodies import body_limit, is_json, media_type, read_fields
 from services.intake.routes.refusals import TRANSLATIONS
-from services.intake.storage.forms import find_active_form
+from services.intake.storage.forms import FormRules, find_active_form
 from services.intake.storage.receipt_writer import PATIENCE_SECONDS, hurried
-from services.intake.use_cases.keep_post import KeyUsedForOtherContent
 from services.intake.use_cases.manage_forms import FORM_KEY
-from services.intake.use_cases.submit_form import SubmitForm
-from shared.kit.addresses import Network, client_address
+from services.intake.use_cases.submit_form import Circumstances, KeyUsedForOtherContent, SubmitForm
 from shared.kit.database import Database
 from shared.kit.problems import Problem, invalid_field
 
@@ -47,8 +41,6 @@ class PublicForms:
 
     database: Database
     submit_form: SubmitForm
-    limits: FormLimits
-    proxies: Sequence[Network] = ()
 
     def routes(self) -> list[Route]:
         """The post and its preflight."""
@@ -79,7 +71,7 @@ class PublicForms:
             raise Problem(403, "Pages of this origin may not post to this form.")
         try:
             response = await self._submit(request, form)
-        except (FieldRefused, FormUnreadable, KeyUsedForOtherContent, TooManyPosts) as error:
+        except (FieldRefused, FormUnreadable, KeyUsedForOtherContent) as error:
             response = TRANSLATIONS[type(error)](error).response()
         except Problem as problem:
             response = problem.response()
@@ -88,10 +80,8 @@ class PublicForms:
 
     async def _submit(self, request: Request, form: FormRules) -> Response:
         headers = request.headers
-        seen = _circumstances(headers, sender_address(request, self.proxies))
-        await self.limits.count_post(form, seen.address)
-        fields = await read_fields(headers, await read_body(request, body_limit(headers)), form.mapping)
-        lead_uuid = await self.submit_form(form, fields, seen)
+        fields = await read_fields(headers, await read_body(request, body_limit(headers)))
+        lead_uuid = await self.submit_form(form, fields, _circumstances(headers))
         if _wants_json(headers):
             return JSONResponse({"lead_uuid": str(lead_uuid)}, 201)
         if form.redirect_urls:
@@ -114,13 +104,7 @@ def _redirect(form: FormRules, fields: dict[str, Any]) -> str:
     return wanted if isinstance(wanted, str) and wanted in form.redirect_urls else form.redirect_urls[0]
 
 
-def sender_address(request: Request, proxies: Sequence[Network]) -> str:
-    """Where a request comes from, as far as trusted proxies tell."""
-    peer = request.client.host if request.client else ""
-    return client_address(peer, request.headers.get("x-forwarded-for", ""), proxies)
-
-
-def _circumstances(headers: Headers, address: str) -> Circumstances:
+def _circumstances(headers: Headers) -> Circumstances:
     key = headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise invalid_field("Idempotency-Key", "length", f"this may have 1 to {_LONGEST_KEY} characters")
@@ -130,7 +114,6 @@ def _circumstances(headers: Headers, address: str) -> Circumstances:
         origin=_short(headers.get("origin")),
         page_url=_short(headers.get("referer")),
         language=_short(language),
-        address=address,
     )
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from tests.bench.measurements.registration import measure_registration
 from tests.bench.rows import Row
 from tests.bench.stand import Stand
 
 Measure = Callable[[Stand], Awaitable[list[Row]]]
 
-MEASUREMENTS: Final[dict[str, Measure]] = {}
+MEASUREMENTS: Final[dict[str, Measure]] = {
+    "a": measure_registration,
+}
 """By letter, in the order in which they run."""
