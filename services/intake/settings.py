@@ -2,9 +2,10 @@
 
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from shared.kit.addresses import Network, read_networks
 from shared.kit.settings import ServiceSettings, require_secret
 
 _SECRETS = ("whatsapp_app_secret", "whatsapp_verify_token", "messenger_app_secret", "messenger_verify_token")
@@ -15,6 +16,10 @@ class IntakeSettings(ServiceSettings):
 
     An app secret may hold several, separated by commas: one for each app that delivers here. `database_url`
     overrides the common server whole. A secret that is missing, or made for development outside of it, is refused.
+
+    `trusted_proxies` are addresses and networks, between commas, whose word in X-Forwarded-For is believed: behind a
+    proxy that is not named all visitors share one address, and one form's limit per address. `turnstile_url` is who
+    verifies the challenges of forms that have them.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore", frozen=True)
@@ -25,8 +30,24 @@ class IntakeSettings(ServiceSettings):
     whatsapp_verify_token: SecretStr = SecretStr("")
     messenger_app_secret: SecretStr = SecretStr("")
     messenger_verify_token: SecretStr = SecretStr("")
+    trusted_proxies: str = ""
+    turnstile_url: str = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
     sweep_seconds: float = Field(10.0, gt=0)
     development: bool = Field(False, validation_alias="LEADLINE_DEVELOPMENT")
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The networks of `trusted_proxies`."""
+        return read_networks(self.trusted_proxies)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        try:
+            read_networks(value)
+        except ValueError as error:
+            raise ValueError(f"INTAKE_TRUSTED_PROXIES takes addresses and networks between commas: {error}") from None
+        return value
 
     @model_validator(mode="after")
     def _secrets_are_real(self) -> Self:

@@ -2,14 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import httpx2
 from fastapi import APIRouter, FastAPI
+from redis.asyncio import Redis
 from starlette.routing import BaseRoute
 
 from services.intake import handlers
+from services.intake.clients.form_limits import FormLimits
+from services.intake.clients.turnstile import Turnstile
 from services.intake.routes import ROUTERS, TRANSLATIONS
 from services.intake.routes.backend import Backend
 from services.intake.routes.bodies import LIMIT
@@ -27,9 +32,9 @@ from shared.contracts.inquiries import decode_settlement
 from shared.contracts.topics import SETTLEMENTS
 from shared.contracts.words import Channel
 from shared.kit.assembly import Assembly, assembling
-from shared.kit.database import Database
 from shared.kit.health import Status
 from shared.kit.process import Service, Worker
+from shared.kit.sealing import Seal
 from shared.kit.web import build_app
 
 NAME = "intake"
@@ -49,11 +54,30 @@ def database_url() -> str:
 async def wire(*, has_worker: bool = True) -> AsyncIterator[Service]:
     """Build the service from the environment; raises `ValidationError` when a setting is missing or refused."""
     own = IntakeSettings()
-    async with assembling(NAME, own) as assembly:
+    async with assembling(NAME, own) as assembly, reaching(assembly.common.redis_url) as others:
         worker, status = build_worker(assembly, own)
         running = worker if has_worker else None
         health = assembly.health(running, status)
-        yield Service(NAME, own.host, own.port, build_web(assembly, own, health), running, health)
+        yield Service(NAME, own.host, own.port, build_web(assembly, own, others, health), running, health)
+
+
+@dataclass(frozen=True)
+class Others:
+    """Whom the edge asks while somebody waits for its answer; both may be away."""
+
+    redis: Redis
+    http: httpx2.AsyncClient
+
+
+@asynccontextmanager
+async def reaching(redis_url: str) -> AsyncIterator[Others]:
+    """Clients that give up early; nothing connects before it is used."""
+    redis = Redis.from_url(redis_url, socket_timeout=0.25, socket_connect_timeout=0.25)
+    async with httpx2.AsyncClient() as http:
+        try:
+            yield Others(redis, http)
+        finally:
+            await redis.aclose()
 
 
 def build_stamp(assembly: Assembly) -> Stamp:
@@ -62,23 +86,28 @@ def build_stamp(assembly: Assembly) -> Stamp:
     return Stamp(assembly.clock, common.time_zone, common.privacy_key.get_secret_value())
 
 
-def build_web(assembly: Assembly, own: IntakeSettings, health: APIRouter) -> FastAPI:
+def build_seal(assembly: Assembly) -> Seal:
+    """What keeps the secrets that forms are given."""
+    return Seal(assembly.common.privacy_key.get_secret_value())
+
+
+def build_web(assembly: Assembly, own: IntakeSettings, others: Others, health: APIRouter) -> FastAPI:
     """The HTTP side: the public edge in front, REST behind it."""
     app = build_app(
         title="Leadline intake",
         gate=assembly.gate(),
         routers=[*ROUTERS, health],
-        edge=build_edge(own, assembly.database, build_stamp(assembly)),
+        edge=[*build_webhooks(own, assembly), *build_forms(own, assembly, others)],
         translations=TRANSLATIONS,
         body_limit=LIMIT,
     )
-    app.state.backend = Backend(assembly.database, assembly.clock)
+    app.state.backend = Backend(assembly.database, assembly.clock, build_seal(assembly))
     return app
 
 
-def build_edge(own: IntakeSettings, database: Database, stamp: Stamp) -> list[BaseRoute]:
-    """The public routes; both webhooks share one writer and with it each other's commits."""
-    writer = ReceiptWriter(database)
+def build_webhooks(own: IntakeSettings, assembly: Assembly) -> list[BaseRoute]:
+    """The platforms' webhooks, which share one writer and with it each other's commits."""
+    writer, stamp = ReceiptWriter(assembly.database), build_stamp(assembly)
     whatsapp = Webhook(
         "/webhooks/whatsapp",
         ReceiveDelivery(Channel.WHATSAPP, stamp, writer),
@@ -91,8 +120,16 @@ def build_edge(own: IntakeSettings, database: Database, stamp: Stamp) -> list[Ba
         app_secrets(own.messenger_app_secret),
         own.messenger_verify_token.get_secret_value().encode(),
     )
-    forms = PublicForms(database, SubmitForm(stamp, database))
-    return [*whatsapp.routes(), *messenger.routes(), *forms.routes()]
+    return [*whatsapp.routes(), *messenger.routes()]
+
+
+def build_forms(own: IntakeSettings, assembly: Assembly, others: Others) -> list[BaseRoute]:
+    """The public side of web forms."""
+    database, stamp, seal = assembly.database, build_stamp(assembly), build_seal(assembly)
+    turnstile = Turnstile(others.http, own.turnstile_url)
+    limits = FormLimits(others.redis, assembly.clock, stamp.privacy_key)
+    forms = PublicForms(database, SubmitForm(stamp, database, seal, turnstile), limits, own.proxies)
+    return [*forms.routes()]
 
 
 def build_worker(assembly: Assembly, own: IntakeSettings) -> tuple[Worker, Status]:

@@ -51,9 +51,9 @@ async def is_current(database: Database, folder: Path) -> bool:
     return present == set(ScriptDirectory.from_config(_config(folder)).get_heads())
 
 
-async def upgrade(url: str, folder: Path) -> None:
-    """Bring a database to the newest migration; when several processes do so at once, one of them works."""
-    await _run(url, partial(_upgrade, folder))
+async def upgrade(url: str, folder: Path, revision: str = "head") -> None:
+    """Bring a database to the newest migration, or to `revision`; when several do so at once, one of them works."""
+    await _run(url, partial(_upgrade, folder, revision))
 
 
 async def write_revision(url: str, folder: Path, message: str) -> None:
@@ -81,10 +81,10 @@ def _config(folder: Path) -> Config:
     return config
 
 
-def _upgrade(folder: Path, connection: Connection) -> None:
+def _upgrade(folder: Path, revision: str, connection: Connection) -> None:
     config = _config(folder)
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _revise(folder: Path, message: str, connection: Connection) -> None:

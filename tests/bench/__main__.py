@@ -13,7 +13,8 @@ from rich.table import Table
 
 from tests.bench.machine import describe_machine
 from tests.bench.measurements import MEASUREMENTS
-from tests.bench.rows import Row, write_rows
+from tests.bench.picture import draw
+from tests.bench.rows import Row, number, write_rows
 from tests.bench.stand import Sizes, Stand
 
 FOLDER: Final = Path(".leadline/bench")
@@ -51,16 +52,11 @@ def table(rows: list[Row]) -> Table:
         shown.add_column(column, justify="right")
     shown.add_column("met")
     for row in rows:
-        goal = f"{row.goal.sign} {row.goal.bound:g}" if row.goal else ""
+        goal = str(row.goal) if row.goal else ""
         met = {True: "[green]yes[/green]", False: "[red]no[/red]", None: ""}[row.met]
         figures = (f"{number(value)} {row.unit}" for value in (row.value, row.low, row.high))
         shown.add_row(row.id, row.what, *figures, goal, met)
     return shown
-
-
-def number(value: float) -> str:
-    """A figure with three digits that say something."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def main() -> None:
@@ -76,6 +72,7 @@ def main() -> None:
     sizes = Sizes(rounds=given.rounds, scale=given.scale)
     rows = uvloop.run(run(letters, sizes, Console(width=None if sys.stdout.isatty() else 160)))
     write_rows(rows, FOLDER / "latest.json")
+    draw(rows, FOLDER / "latest.svg")
 
 
 if __name__ == "__main__":

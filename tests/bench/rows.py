@@ -21,6 +21,9 @@ class Goal:
         """Whether a value is on the right side."""
         return value >= self.bound if self.sign == "≥" else value <= self.bound
 
+    def __str__(self) -> str:
+        return f"{self.sign} {self.bound:.4g}"
+
 
 def at_least(bound: float) -> Goal:
     """A goal for what should be large."""
@@ -36,7 +39,7 @@ def at_most(bound: float) -> Goal:
 class Row:
     """One figure: the median over the run's rounds with the lowest and the highest, and its goal if it has one.
 
-    `id` is the letter of the measurement and a short word, such as `a.lock`.
+    `id` is the letter of the measurement and a short word, such as `a.lock`; ours begin with the word `ours`.
     """
 
     id: str
@@ -52,10 +55,14 @@ class Row:
         """Whether the median meets the goal; None without one."""
         return None if self.goal is None else self.goal.is_met(self.value)
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether this is a figure of Leadline's own, and not of a baseline."""
+        return self.id.partition(".")[2].startswith("ours")
+
     def as_json(self) -> dict[str, Any]:
         """The row as `latest.json` holds it."""
-        goal = f"{self.goal.sign} {self.goal.bound:g}" if self.goal else None
-        return {**asdict(self), "goal": goal, "met": self.met}
+        return {**asdict(self), "goal": str(self.goal) if self.goal else None, "met": self.met}
 
 
 def figure(id: str, what: str, samples: Sequence[float], unit: Unit, goal: Goal | None = None) -> Row:  # noqa: A002
@@ -77,3 +84,8 @@ def write_rows(rows: Sequence[Row], file: Path) -> None:
     """Write rows as a JSON list."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps([row.as_json() for row in rows], indent=1, ensure_ascii=False) + "\n")
+
+
+def number(value: float) -> str:
+    """A figure with three digits that say something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

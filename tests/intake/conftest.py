@@ -10,7 +10,7 @@ import pytest
 from services.intake.settings import IntakeSettings
 from services.intake.storage.tables import metadata
 from services.intake.use_cases.receive_delivery import Stamp
-from services.intake.wiring import MIGRATIONS, build_web
+from services.intake.wiring import MIGRATIONS, build_web, reaching
 from shared.kit.assembly import Assembly
 from shared.kit.database import Database
 from shared.kit.migrations import upgrade
@@ -86,14 +86,19 @@ def own_settings(monkeypatch: pytest.MonkeyPatch) -> IntakeSettings:
 
 @pytest.fixture
 async def outside(
-    database: Database, stamp: Stamp, common_settings: CommonSettings, own_settings: IntakeSettings
+    database: Database,
+    stamp: Stamp,
+    common_settings: CommonSettings,
+    own_settings: IntakeSettings,
+    redis_url: str,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """The service as the world sees it, without a token."""
     assembly = Assembly("intake", common_settings, database, stamp.clock)
-    app = build_web(assembly, own_settings, assembly.health())
-    transport = httpx2.ASGITransport(app=app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as client:
-        yield client
+    async with reaching(redis_url) as others:
+        app = build_web(assembly, own_settings, others, assembly.health())
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as client:
+            yield client
 
 
 @pytest.fixture

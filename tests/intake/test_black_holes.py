@@ -4,18 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
+from services.intake.clients.turnstile import Turnstile
+from services.intake.domain.form_rules import FormRules
 from services.intake.domain.items import make_item
+from services.intake.domain.submissions import Circumstances
 from services.intake.routes import public_forms
 from services.intake.storage import receipt_writer
-from services.intake.storage.forms import FormRules
 from services.intake.storage.receipt_writer import ReceiptWriter, hurried
-from services.intake.use_cases import submit_form
+from services.intake.use_cases import keep_post
 from services.intake.use_cases.receive_delivery import Stamp
-from services.intake.use_cases.submit_form import Circumstances, SubmitForm
+from services.intake.use_cases.submit_form import SubmitForm
 from shared.contracts.words import Channel
 from shared.kit.database import Database, is_transient
+from shared.kit.sealing import Seal
 
 
 class Tunnel:
@@ -89,11 +93,12 @@ async def test_a_form_does_not_wait_for_a_silent_connection(
     tunnel: tuple[Tunnel, Database], stamp: Stamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A post fails in time with what answers 503, and is good when it comes again."""
-    for module in (submit_form, public_forms):
+    for module in (keep_post, public_forms):
         monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.3)
     way, through = tunnel
-    submit = SubmitForm(stamp, through)
-    rules = FormRules("summer", None, (), ())
+    async with httpx2.AsyncClient() as http:
+        submit = SubmitForm(stamp, through, Seal("unused"), Turnstile(http, "http://unused"))
+    rules = FormRules("summer")
     await submit(rules, {"message": "one"}, Circumstances())
     way.silence()
     async with asyncio.timeout(2):

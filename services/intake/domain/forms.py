@@ -1,11 +1,13 @@
 """What a web form posts: fields with limits, whichever of the four encodings a browser or a script chose."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from services.intake.domain.form_rules import OWN_FIELDS
 from services.intake.domain.values import as_text
+from services.intake.domain.withheld import is_withheld, withhold
 from shared.kit.text import UnreadableJson, clean_text, dump_json, parse_json
 
 MOST_FIELDS = 100
@@ -40,6 +42,7 @@ _ALIASES = {
     "comment": "message",
     "comments": "message",
 }
+NO_MAPPING: Mapping[str, str | None] = {}
 
 
 class FieldRefused(ValueError):
@@ -103,10 +106,11 @@ def too_many_fields() -> FieldRefused:
     return FieldRefused("body", "too_many_fields", f"a form may have {MOST_FIELDS} fields")
 
 
-def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields under their known names and clean; raises `FieldRefused` for the first that breaks a limit.
+def check_fields(fields: dict[str, Any], mapping: Mapping[str, str | None] = NO_MAPPING) -> dict[str, Any]:
+    """The fields under their known names, clean, and without what must not be told.
 
-    What the form's author calls `tel` or `Full name` is our `phone` and `name`, unless those are there as well.
+    Raises `FieldRefused` for the first that breaks a limit. `mapping` is the form's own; what its author does not
+    list and calls `tel` or `Full name` is our `phone` and `name`, unless those are there as well.
     """
     if len(fields) > MOST_FIELDS:
         raise too_many_fields()
@@ -114,14 +118,16 @@ def check_fields(fields: dict[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if len(name) > LONGEST_NAME:
             raise FieldRefused(clean_text(name[:LONGEST_NAME]), "name_too_long", "the name is too long")
-        known = _known_name(name, fields)
+        if is_withheld(name):
+            continue
+        known = _known_name(name, fields, mapping)
         if known in checked:
-            # Two aliases of one field: the first one has the name, the other is kept beside it.
+            # Two names for one field: the first one has it, the other is kept beside it.
             known = name
         checked[clean_text(known)] = _check(name, known, value)
     if len(dump_json(checked)) > LONGEST_POST:
         raise FieldRefused("body", "too_long", f"all fields together may have {LONGEST_POST} bytes")
-    return checked
+    return withhold(checked)
 
 
 def content_hash(fields: dict[str, Any]) -> str:
@@ -129,10 +135,22 @@ def content_hash(fields: dict[str, Any]) -> str:
     return hashlib.sha256(dump_json(list(fields.items()))).hexdigest()
 
 
-def _known_name(name: str, fields: dict[str, Any]) -> str:
+def is_known(name: str, mapping: Mapping[str, str | None]) -> bool:
+    """Whether a form asks for a field: it lists it, or lists none and the name is one that we know."""
+    return name in mapping if mapping else _guess(name) is not None
+
+
+def _known_name(name: str, fields: Mapping[str, Any], mapping: Mapping[str, str | None]) -> str:
+    if name in mapping:
+        # Kept as extra by the form's own wish, so that its name must not mean anything.
+        return mapping[name] or (f"{name} (extra)" if name in _LONGEST or name in OWN_FIELDS else name)
+    known = _guess(name) or name
+    return name if known != name and (known in fields or known in mapping.values()) else known
+
+
+def _guess(name: str) -> str | None:
     plain = name.strip().lower().replace("-", "_").replace(" ", "_")
-    known = plain if plain in _LONGEST else _ALIASES.get(plain, name)
-    return name if known != name and known in fields else known
+    return plain if plain in _LONGEST or plain in OWN_FIELDS else _ALIASES.get(plain)
 
 
 def _check(name: str, known: str, value: Any) -> Any:

@@ -8,6 +8,7 @@ from fastapi import Depends, Query, Request
 from shared.contracts.words import Role
 from shared.kit.clock import Clock
 from shared.kit.database import Database
+from shared.kit.sealing import Seal
 from shared.kit.security import Caller, require
 
 
@@ -17,6 +18,7 @@ class Backend:
 
     database: Database
     clock: Clock
+    seal: Seal
 
 
 def _backend(request: Request) -> Backend:

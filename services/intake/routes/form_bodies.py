@@ -1,7 +1,7 @@
 """The four encodings in which a form arrives."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,6 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.intake.domain.forms import (
     MOST_PAIRS,
+    NO_MAPPING,
     FormUnreadable,
     check_fields,
     join_pairs,
@@ -46,18 +47,18 @@ def body_limit(headers: Headers) -> int:
     return LIMIT if media_type(headers) == _MULTIPART else FORM_LIMIT
 
 
-async def read_fields(headers: Headers, raw: bytes) -> dict[str, Any]:
+async def read_fields(headers: Headers, raw: bytes, mapping: Mapping[str, str | None] = NO_MAPPING) -> dict[str, Any]:
     """The checked fields of a posted form; a large one is read in a thread, where it holds up nobody.
 
     Raises `FormUnreadable`, `FieldRefused`, or a `Problem` with 415 for an encoding that no form has.
     """
     if len(raw) <= _SMALL:
-        return await _read(headers, raw)
-    return await asyncio.get_running_loop().run_in_executor(_READERS, lambda: asyncio.run(_read(headers, raw)))
+        return await _read(headers, raw, mapping)
+    return await asyncio.get_running_loop().run_in_executor(_READERS, lambda: asyncio.run(_read(headers, raw, mapping)))
 
 
-async def _read(headers: Headers, raw: bytes) -> dict[str, Any]:
-    return check_fields(await _parse(headers, raw))
+async def _read(headers: Headers, raw: bytes, mapping: Mapping[str, str | None]) -> dict[str, Any]:
+    return check_fields(await _parse(headers, raw), mapping)
 
 
 async def _parse(headers: Headers, raw: bytes) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`POST /forms/{form_key}`: web forms of any page that may use them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,14 +10,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from services.intake.clients.form_limits import FormLimits, TooManyPosts
+from services.intake.domain.form_rules import FormRules
 from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, FormUnreadable
+from services.intake.domain.submissions import Circumstances
 from services.intake.routes.bodies import read_body
 from services.intake.routes.form_bodies import body_limit, is_json, media_type, read_fields
 from services.intake.routes.refusals import TRANSLATIONS
-from services.intake.storage.forms import FormRules, find_active_form
+from services.intake.storage.forms import find_active_form
 from services.intake.storage.receipt_writer import PATIENCE_SECONDS, hurried
+from services.intake.use_cases.keep_post import KeyUsedForOtherContent
 from services.intake.use_cases.manage_forms import FORM_KEY
-from services.intake.use_cases.submit_form import Circumstances, KeyUsedForOtherContent, SubmitForm
+from services.intake.use_cases.submit_form import SubmitForm
+from shared.kit.addresses import Network, client_address
 from shared.kit.database import Database
 from shared.kit.problems import Problem, invalid_field
 
@@ -41,6 +47,8 @@ class PublicForms:
 
     database: Database
     submit_form: SubmitForm
+    limits: FormLimits
+    proxies: Sequence[Network] = ()
 
     def routes(self) -> list[Route]:
         """The post and its preflight."""
@@ -71,7 +79,7 @@ class PublicForms:
             raise Problem(403, "Pages of this origin may not post to this form.")
         try:
             response = await self._submit(request, form)
-        except (FieldRefused, FormUnreadable, KeyUsedForOtherContent) as error:
+        except (FieldRefused, FormUnreadable, KeyUsedForOtherContent, TooManyPosts) as error:
             response = TRANSLATIONS[type(error)](error).response()
         except Problem as problem:
             response = problem.response()
@@ -80,8 +88,10 @@ class PublicForms:
 
     async def _submit(self, request: Request, form: FormRules) -> Response:
         headers = request.headers
-        fields = await read_fields(headers, await read_body(request, body_limit(headers)))
-        lead_uuid = await self.submit_form(form, fields, _circumstances(headers))
+        seen = _circumstances(headers, sender_address(request, self.proxies))
+        await self.limits.count_post(form, seen.address)
+        fields = await read_fields(headers, await read_body(request, body_limit(headers)), form.mapping)
+        lead_uuid = await self.submit_form(form, fields, seen)
         if _wants_json(headers):
             return JSONResponse({"lead_uuid": str(lead_uuid)}, 201)
         if form.redirect_urls:
@@ -104,7 +114,13 @@ def _redirect(form: FormRules, fields: dict[str, Any]) -> str:
     return wanted if isinstance(wanted, str) and wanted in form.redirect_urls else form.redirect_urls[0]
 
 
-def _circumstances(headers: Headers) -> Circumstances:
+def sender_address(request: Request, proxies: Sequence[Network]) -> str:
+    """Where a request comes from, as far as trusted proxies tell."""
+    peer = request.client.host if request.client else ""
+    return client_address(peer, request.headers.get("x-forwarded-for", ""), proxies)
+
+
+def _circumstances(headers: Headers, address: str) -> Circumstances:
     key = headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise invalid_field("Idempotency-Key", "length", f"this may have 1 to {_LONGEST_KEY} characters")
@@ -114,6 +130,7 @@ def _circumstances(headers: Headers) -> Circumstances:
         origin=_short(headers.get("origin")),
         page_url=_short(headers.get("referer")),
         language=_short(language),
+        address=address,
     )
 
 

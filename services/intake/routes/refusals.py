@@ -1,10 +1,11 @@
 """intake's own errors as problem documents."""
 
+from services.intake.clients.form_limits import TooManyPosts
 from services.intake.domain.forms import FieldRefused, FormUnreadable
 from services.intake.storage.receipt_writer import ReceiptsNotWritten
-from services.intake.use_cases.manage_forms import FormExists, FormNotFound, FormVersionOutdated
+from services.intake.use_cases.keep_post import KeyUsedForOtherContent
+from services.intake.use_cases.manage_forms import FormExists, FormInconsistent, FormNotFound, FormVersionOutdated
 from services.intake.use_cases.replay_receipts import ReceiptNotFound, ReceiptNotPutAway
-from services.intake.use_cases.submit_form import KeyUsedForOtherContent
 from shared.kit.problems import Problem, Translation, invalid_field
 
 
@@ -16,9 +17,13 @@ TRANSLATIONS: dict[type[Exception], Translation] = {
     ReceiptsNotWritten: lambda _: Problem(503, "Nothing was taken; deliver it again.", headers={"Retry-After": "5"}),
     FieldRefused: _field_refused,
     FormUnreadable: lambda error: Problem(400, str(error)),
+    TooManyPosts: lambda error: Problem(
+        429, "This form was sent too often; try again in a minute.", headers={"Retry-After": str(error.retry_after)}
+    ),
     KeyUsedForOtherContent: lambda _: invalid_field(
         "Idempotency-Key", "idempotency_key", "this key came before with another body"
     ),
+    FormInconsistent: lambda error: invalid_field(error.field, "consistency", error.message),
     FormNotFound: lambda _: Problem(404, "There is no such form."),
     FormExists: lambda _: Problem(409, "There is a form with this key already."),
     FormVersionOutdated: lambda error: Problem(

@@ -1,47 +1,40 @@
 """Statements on web forms and their posts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.intake.domain.form_rules import FormRules
 from shared.kit.database import Connection, affected
 
 SAME_WITHIN = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class FormRules:
-    """What the public edge must know of a form."""
-
-    form_key: str
-    default_region: str | None
-    allowed_origins: Sequence[str]
-    redirect_urls: Sequence[str]
-
-    def allows(self, origin: str | None) -> bool:
-        """Whether a page of this origin may post. Who sends none is no browser that we could protect."""
-        return origin is None or not self.allowed_origins or origin.lower() in self.allowed_origins
-
-
 async def find_active_form(connection: Connection, form_key: str) -> FormRules | None:
-    """The rules of a form that may be posted to."""
+    """The rules of a form that may be used."""
     row = await connection.fetchrow(
         """
-        SELECT form_key, default_region, allowed_origins, redirect_urls FROM web_forms
-        WHERE form_key = $1 AND is_active
+        SELECT form_key, default_region, allowed_origins, redirect_urls, fields, honeypot_field, minimum_seconds,
+            turnstile_secret, consent_field, consent_version, rate_limit, rate_limit_per_address,
+            capture_before_submit, provider, provider_secret, provider_header
+        FROM web_forms WHERE form_key = $1 AND is_active
         """,
         form_key,
     )
-    return FormRules(**row) if row else None
+    if row is None:
+        return None
+    columns = dict(row)
+    mapping = {one["name"]: one["maps_to"] for one in columns.pop("fields")}
+    return FormRules(**columns, mapping=mapping)
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierPost:
-    """A post that this one repeats."""
+    """A post that is kept, and whatever repeats it stands for."""
 
     lead_uuid: UUID
     content_hash: str
+    received_at: datetime
 
 
 async def claim_post(
@@ -76,10 +69,24 @@ async def claim_post(
     if claimed is not None:
         return None
     row = await connection.fetchrow(
-        "SELECT lead_uuid, content_hash FROM form_posts WHERE fingerprint = $1", fingerprint
+        "SELECT lead_uuid, content_hash, received_at FROM form_posts WHERE fingerprint = $1", fingerprint
     )
     assert row is not None
-    return EarlierPost(row["lead_uuid"], row["content_hash"])
+    return EarlierPost(**row)
+
+
+async def find_post(connection: Connection, fingerprint: str, now: datetime) -> EarlierPost | None:
+    """What was claimed under a fingerprint, ten minutes ago at most where it was not keyed."""
+    row = await connection.fetchrow(
+        """
+        SELECT lead_uuid, content_hash, received_at FROM form_posts
+        WHERE fingerprint = $1 AND (is_keyed OR received_at > $2::timestamptz - $3::interval)
+        """,
+        fingerprint,
+        now,
+        SAME_WITHIN,
+    )
+    return EarlierPost(**row) if row else None
 
 
 async def prune_posts(connection: Connection, older_than: timedelta) -> int:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from services.intake.storage.counts import FUNCTION_V1, TRIGGERS_V1
@@ -109,9 +109,16 @@ class ReceiptBody(Row, table=True):
 
 
 class WebForm(Row, table=True):
-    """A form that may be posted to. No allowed origins means that any page may post."""
+    """A form that may be posted to. No allowed origins means that any page may post.
+
+    `fields` are `{"name": the page's, "maps_to": ours or null}`. Secrets are sealed. Limits are requests a minute.
+    """
 
     __tablename__ = "web_forms"
+    __table_args__ = (
+        CheckConstraint("provider IN ('typeform', 'tally', 'webflow', 'generic')", name="provider"),
+        CheckConstraint("provider IS NULL OR provider_secret IS NOT NULL", name="provider_has_secret"),
+    )
 
     form_key: str = Field(sa_column=Column(Text, primary_key=True))
     name: str = Field(sa_column=Column(Text, nullable=False))
@@ -122,6 +129,21 @@ class WebForm(Row, table=True):
     redirect_urls: list[str] = Field(
         default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=_EMPTY_LIST)
     )
+    fields: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
+    honeypot_field: str | None = Field(None, sa_column=Column(Text))
+    minimum_seconds: int | None = None
+    turnstile_secret: str | None = Field(None, sa_column=Column(Text))
+    consent_field: str | None = Field(None, sa_column=Column(Text))
+    consent_text: str | None = Field(None, sa_column=Column(Text))
+    consent_version: str | None = Field(None, sa_column=Column(Text))
+    rate_limit: int | None = None
+    rate_limit_per_address: int | None = None
+    capture_before_submit: bool = Field(False, sa_column_kwargs={"server_default": text("false")})
+    provider: str | None = Field(None, sa_column=Column(Text))
+    provider_secret: str | None = Field(None, sa_column=Column(Text))
+    provider_header: str | None = Field(None, sa_column=Column(Text))
     is_active: bool = Field(True, sa_column_kwargs={"server_default": text("true")})
     version: int = Field(1, sa_column_kwargs={"server_default": text("1")})
     created_at: datetime = Field(sa_column=_instant(now=True))

@@ -1,33 +1,27 @@
 """A web form was posted: one receipt, and a uuid that works for ever."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.intake.domain.forms import content_hash
+from services.intake.clients.turnstile import Turnstile, Verdict
+from services.intake.domain.form_rules import FormRules
+from services.intake.domain.forms import FieldRefused, content_hash
 from services.intake.domain.items import make_item
-from services.intake.storage.forms import FormRules, claim_post
-from services.intake.storage.receipt_writer import PATIENCE_SECONDS, hurried
-from services.intake.storage.receipts import add_receipts
+from services.intake.domain.spam import TURNSTILE_FIELD, spam_reason, take_guards
+from services.intake.domain.submissions import Circumstances, describe_post, take_consent
+from services.intake.use_cases.keep_post import Post, find_earlier, keep_post
 from services.intake.use_cases.receive_delivery import Stamp
 from shared.contracts.words import Channel
 from shared.kit.database import Database
 from shared.kit.identifiers import new_id
+from shared.kit.logging import get_logger
 from shared.kit.privacy import keyed_hash
+from shared.kit.sealing import Seal, SealBroken
 
+log = get_logger()
 
-class KeyUsedForOtherContent(Exception):
-    """An Idempotency-Key came before with another body."""
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What a request tells besides its fields; nothing of it is trusted."""
-
-    idempotency_key: str | None = None
-    origin: str | None = None
-    page_url: str | None = None
-    language: str | None = None
+UNVERIFIED = "challenge not verified"
 
 
 @dataclass(frozen=True)
@@ -36,41 +30,49 @@ class SubmitForm:
 
     stamp: Stamp
     database: Database
+    seal: Seal
+    turnstile: Turnstile
 
     async def __call__(self, form: FormRules, fields: dict[str, Any], seen: Circumstances) -> UUID:
-        """Return the lead's uuid when the receipt is durable.
+        """Return the lead's uuid when the receipt is durable; also for spam, whose sender learns nothing.
 
         The same Idempotency-Key, or without one the same content within ten minutes, gives the same uuid and has
-        one effect. Raises `KeyUsedForOtherContent`, or within seconds what is transient of a database that hangs.
+        one effect. Raises `FieldRefused` when the challenge was not passed, `KeyUsedForOtherContent`, or within
+        seconds what is transient of a database that hangs.
         """
-        now = self.stamp.clock.now()
-        content, lead_uuid = content_hash(fields), new_id()
-        distinct = ("key", seen.idempotency_key) if seen.idempotency_key else ("content", content)
-        fingerprint = keyed_hash(self.stamp.privacy_key, "form", form.form_key, *distinct)
-        hashed = keyed_hash(self.stamp.privacy_key, "form content", content)
-        body = {
-            "default_region": form.default_region,
-            "fields": fields,
-            "origin": seen.origin,
-            "page_url": seen.page_url,
-            "language": seen.language,
-        }
-        item = make_item(Channel.FORM, form.form_key, "form", (fingerprint, str(lead_uuid)), body)
-        async with hurried(self.database, PATIENCE_SECONDS) as connection, connection.transaction():
-            earlier = await claim_post(
-                connection,
-                fingerprint=fingerprint,
-                content_hash=hashed,
-                is_keyed=seen.idempotency_key is not None,
-                lead_uuid=lead_uuid,
-                received_at=now,
-            )
-            if earlier is None:
-                receipts = self.stamp.receipts_of([item], now)
-                await add_receipts(connection, [replace(receipts[0], lead_uuid=lead_uuid)])
-        if earlier is None:
-            self.database.committed.set()
-            return lead_uuid
-        if earlier.content_hash != hashed:
-            raise KeyUsedForOtherContent
-        return earlier.lead_uuid
+        guards, content = take_guards(form, fields)
+        post = self._post(form, content, seen)
+        spam = spam_reason(form, guards)
+        flags: list[str] = []
+        if form.turnstile_secret and spam is None:
+            # Before the challenge, whose token is good for one time only.
+            if (earlier := await find_earlier(self.database, post)) is not None:
+                return earlier.lead_uuid
+            flags = await self._challenge(form.turnstile_secret, guards.turnstile_token, seen, post)
+        consent, rest = take_consent(form, content, seen, post.received_at)
+        lead_uuid = new_id()
+        body = describe_post(form, rest, seen) | {"consent": consent, "flags": flags, "spam": spam}
+        item = make_item(Channel.FORM, form.form_key, "form", (post.fingerprint, str(lead_uuid)), body)
+        return (await keep_post(self.database, self.stamp, post, item, lead_uuid)).lead_uuid
+
+    def _post(self, form: FormRules, content: dict[str, Any], seen: Circumstances) -> Post:
+        said, key = content_hash(content), self.stamp.privacy_key
+        distinct = ("key", seen.idempotency_key) if seen.idempotency_key else ("content", said)
+        return Post(
+            fingerprint=keyed_hash(key, "form", form.form_key, *distinct),
+            content_hash=keyed_hash(key, "form content", said),
+            is_keyed=seen.idempotency_key is not None,
+            received_at=self.stamp.clock.now(),
+        )
+
+    async def _challenge(self, sealed: str, token: str, seen: Circumstances, post: Post) -> list[str]:
+        """Flags for a post whose challenge could not be verified; raises `FieldRefused` when it was not passed."""
+        try:
+            secret = self.seal.open(sealed)
+        except SealBroken as error:
+            log.error("challenges cannot be verified", error=str(error))
+            return [UNVERIFIED]
+        verdict = await self.turnstile.verify(secret, token, seen.address, UUID(post.fingerprint))
+        if verdict is Verdict.FAILED:
+            raise FieldRefused(TURNSTILE_FIELD, "challenge", "solve the challenge once more, and send the form then")
+        return [UNVERIFIED] if verdict is Verdict.UNKNOWN else []

@@ -16,12 +16,19 @@ _CLICK_IDS = frozenset(("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttcli
 _ORIGINS = frozenset(("referrer", "landing_page", "page_url"))
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,3}")
 _LONGEST_ORIGIN = 1000
+_LONGEST_NAME = 64
+_MOST_ORIGINS = 60
+# A member of JSON posts: `{"first": {…}, "last": {…}}`, each with campaign, click ids and pages.
+_ATTRIBUTION = "attribution"
+_KEPT = ("consent", "flags")
 
 
 def read_form(body: dict[str, Any], arrival: Arrival) -> Outcome:
     """Normalise a form post; what it states about a person is only as good as any field that anybody can fill."""
+    if spam := as_text(body.get("spam")):
+        return Ignored(f"spam: {spam}")
     fields = as_mapping(body.get("fields"))
-    if not any(as_text(value) if isinstance(value, str) else value for value in fields.values()):
+    if not any(as_text(value) if isinstance(value, str) else value for value in _told(fields)):
         return Ignored("empty form")
     first, last = as_text(fields.get("first_name")), as_text(fields.get("last_name"))
     if not (first or last):
@@ -41,9 +48,13 @@ def read_form(body: dict[str, Any], arrival: Arrival) -> Outcome:
         ),
         thread=str(arrival.lead_uuid),
         text=text[:LONGEST_TEXT] if text else None,
-        content=_content(fields),
+        content=_content(fields, body),
         attribution=_attribution(fields, body),
     )
+
+
+def _told(fields: dict[str, Any]) -> list[Any]:
+    return [value for name, value in fields.items() if name != _ATTRIBUTION]
 
 
 def _identities(phone: str | None, email: str | None, region: str | None) -> tuple[Identity, ...]:
@@ -59,26 +70,37 @@ def _identities(phone: str | None, email: str | None, region: str | None) -> tup
 
 
 def _is_attribution(name: str) -> bool:
-    return name.startswith("utm_") or name in _CLICK_IDS or name in _ORIGINS
+    return name.startswith("utm_") or name in _CLICK_IDS or name in _ORIGINS or name == _ATTRIBUTION
 
 
-def _content(fields: dict[str, Any]) -> dict[str, Any]:
+def _content(fields: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     extra = {name: value for name, value in fields.items() if name not in _PERSON and not _is_attribution(name)}
     if "name" in fields and ("first_name" in fields or "last_name" in fields):
         extra["name"] = fields["name"]
-    return {"extra": bounded(extra)} if extra else {}
+    content = {"extra": bounded(extra)} if extra else {}
+    return content | {name: body[name] for name in _KEPT if body.get(name)}
 
 
 def _attribution(fields: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    """Campaign, click ids and pages as the page told them: bounded, and never trusted."""
-    found = {
-        name: value[:_LONGEST_ORIGIN]
-        for name, value in fields.items()
-        if _is_attribution(name) and isinstance(value, str)
-    }
+    """Campaign, click ids and pages as the page told them, the last touch in the open, the first beside it.
+
+    Bounded, and never trusted.
+    """
+    told = as_mapping(fields.get(_ATTRIBUTION))
+    found = _touch(as_mapping(told.get("last"))) | _touch({name: fields[name] for name in fields if name != "at"})
     if (page := as_text(body.get("page_url"))) and "page_url" not in found:
         found["page_url"] = page[:_LONGEST_ORIGIN]
+    if first := _touch(as_mapping(told.get("first"))):
+        found["first_touch"] = first
     return found
+
+
+def _touch(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name[:_LONGEST_NAME]: value[:_LONGEST_ORIGIN]
+        for name, value in list(told.items())[:_MOST_ORIGINS]
+        if (_is_attribution(name) or name == "at") and isinstance(value, str) and value
+    }
 
 
 def _language(fields: dict[str, Any], body: dict[str, Any]) -> str | None:
