@@ -18,6 +18,7 @@ from services.intake.clients.turnstile import Turnstile
 from services.intake.routes import ROUTERS, TRANSLATIONS
 from services.intake.routes.backend import Backend
 from services.intake.routes.bodies import LIMIT
+from services.intake.routes.form_providers import FormProviders
 from services.intake.routes.public_forms import PublicForms
 from services.intake.routes.webhooks import Webhook
 from services.intake.schedules import EquationGauge, SilenceSweep
@@ -25,6 +26,7 @@ from services.intake.settings import IntakeSettings, app_secrets
 from services.intake.storage.forms import prune_posts
 from services.intake.storage.receipt_writer import ReceiptWriter
 from services.intake.use_cases.publish_receipts import ReceiptSource
+from services.intake.use_cases.receive_answers import ReceiveAnswers
 from services.intake.use_cases.receive_delivery import ReceiveDelivery, Stamp
 from services.intake.use_cases.republish_receipts import RepublishReceipts
 from services.intake.use_cases.submit_form import SubmitForm
@@ -129,7 +131,8 @@ def build_forms(own: IntakeSettings, assembly: Assembly, others: Others) -> list
     turnstile = Turnstile(others.http, own.turnstile_url)
     limits = FormLimits(others.redis, assembly.clock, stamp.privacy_key)
     forms = PublicForms(database, SubmitForm(stamp, database, seal, turnstile), limits, own.proxies)
-    return [*forms.routes()]
+    providers = FormProviders(forms, ReceiveAnswers(stamp, database), seal)
+    return [*forms.routes(), *providers.routes()]
 
 
 def build_worker(assembly: Assembly, own: IntakeSettings) -> tuple[Worker, Status]:

@@ -137,19 +137,25 @@ def content_hash(fields: dict[str, Any]) -> str:
 
 def is_known(name: str, mapping: Mapping[str, str | None]) -> bool:
     """Whether a form asks for a field: it lists it, or lists none and the name is one that we know."""
-    return name in mapping if mapping else _guess(name) is not None
+    return name in mapping if mapping else guess_name(name) is not None
+
+
+def longest_value(name: str) -> int:
+    """How many characters a field may have, by the name that it comes under."""
+    return _LONGEST.get(guess_name(name) or name, _LONGEST_VALUE)
 
 
 def _known_name(name: str, fields: Mapping[str, Any], mapping: Mapping[str, str | None]) -> str:
     if name in mapping:
         # Kept as extra by the form's own wish, so that its name must not mean anything.
         return mapping[name] or (f"{name} (extra)" if name in _LONGEST or name in OWN_FIELDS else name)
-    known = _guess(name) or name
+    known = guess_name(name) or name
     return name if known != name and (known in fields or known in mapping.values()) else known
 
 
-def _guess(name: str) -> str | None:
-    plain = name.strip().lower().replace("-", "_").replace(" ", "_")
+def guess_name(name: str) -> str | None:
+    """Which of our fields a name usually means; None for what could be anything."""
+    plain = name.strip(" ?:*").lower().replace("-", "_").replace(" ", "_").removeprefix("your_")
     return plain if plain in _LONGEST or plain in OWN_FIELDS else _ALIASES.get(plain)
 
 

@@ -59,7 +59,7 @@ class PublicForms:
 
     async def preflight(self, request: Request) -> Response:
         """Tell a browser whether its page may post here."""
-        form = await self._find_form(request)
+        form = await self.find_form(request)
         origin = request.headers.get("origin")
         if not form.allows(origin):
             raise Problem(403, "Pages of this origin may not post to this form.")
@@ -72,7 +72,7 @@ class PublicForms:
 
     async def post(self, request: Request) -> Response:
         """Take a form: 201 with the lead's uuid for scripts, 303 or a page for browsers, 422 for a bad field."""
-        form = await self._find_form(request)
+        form = await self.find_form(request)
         origin = request.headers.get("origin")
         # Three of the four encodings are sent without a preflight, so this is where the list is enforced.
         if not form.allows(origin):
@@ -98,7 +98,8 @@ class PublicForms:
             return RedirectResponse(_redirect(form, fields), 303)
         return HTMLResponse(_THANKS, headers=_PAGE_HEADERS)
 
-    async def _find_form(self, request: Request) -> FormRules:
+    async def find_form(self, request: Request) -> FormRules:
+        """The form that the path names; a `Problem` with 404 when there is none, or it is not active."""
         form_key = request.path_params["form_key"]
         if re.fullmatch(FORM_KEY, form_key):
             async with hurried(self.database, PATIENCE_SECONDS) as connection:

@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
-from services.intake.domain.forms import REDIRECT_FIELD, split_name
-from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Ignored, Inquiry, Outcome
+from services.intake.domain.adapters.form_answers import AnswersUnknown, is_whole, read_answers
+from services.intake.domain.form_rules import Provider
+from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, check_fields, split_name
+from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Ignored, Inquiry, Outcome, Quarantined
 from services.intake.domain.values import as_mapping, as_text, bounded
 from shared.contracts.inquiries import Identity, Sender
 from shared.contracts.words import Evidence, IdentityKind
@@ -27,7 +29,24 @@ def read_form(body: dict[str, Any], arrival: Arrival) -> Outcome:
     """Normalise a form post; what it states about a person is only as good as any field that anybody can fill."""
     if spam := as_text(body.get("spam")):
         return Ignored(f"spam: {spam}")
-    fields = as_mapping(body.get("fields"))
+    if provider := as_text(body.get("provider")):
+        return _read_delivery(Provider(provider), body, arrival)
+    return _read_fields(as_mapping(body.get("fields")), body, arrival)
+
+
+def _read_delivery(provider: Provider, body: dict[str, Any], arrival: Arrival) -> Outcome:
+    """Normalise what a form provider delivered, like a post of the same form."""
+    payload, mapping = as_mapping(body.get("payload")), as_mapping(body.get("mapping"))
+    if not is_whole(provider, payload):
+        return Ignored(f"{provider}: no submission")
+    try:
+        fields = check_fields(read_answers(provider, payload, mapping), mapping)
+    except (AnswersUnknown, FieldRefused) as error:
+        return Quarantined(f"{provider}: {error}")
+    return _read_fields(fields, body, arrival)
+
+
+def _read_fields(fields: dict[str, Any], body: dict[str, Any], arrival: Arrival) -> Outcome:
     if not any(as_text(value) if isinstance(value, str) else value for value in _told(fields)):
         return Ignored("empty form")
     first, last = as_text(fields.get("first_name")), as_text(fields.get("last_name"))

@@ -1,0 +1,120 @@
+"""What the payloads of form providers answer, as the fields that a post of the same form would have."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from services.intake.domain.form_rules import Provider
+from services.intake.domain.forms import LONGEST_NAME, MOST_FIELDS, guess_name, longest_value
+from services.intake.domain.values import as_list, as_mapping, as_text
+from shared.kit.text import dump_json
+
+# What kinds of questions ask for, where neither the form's mapping nor a name says it.
+_BY_TYPE = {
+    "email": "email",
+    "phone_number": "phone",
+    "long_text": "message",
+    "INPUT_EMAIL": "email",
+    "INPUT_PHONE_NUMBER": "phone",
+    "TEXTAREA": "message",
+}
+
+
+class Answer(NamedTuple):
+    """An answered question: what it may be called, the most exact name first, its type, and what was answered."""
+
+    names: tuple[str, ...]
+    type: str
+    value: Any
+
+
+class AnswersUnknown(ValueError):
+    """A payload is not what this provider sends; the message has nothing of it."""
+
+
+def is_whole(provider: Provider, payload: dict[str, Any]) -> bool:
+    """Whether somebody sent a form; providers also tell of halves of forms, and of other things."""
+    kind, expected = {
+        Provider.TYPEFORM: (payload.get("event_type"), "form_response"),
+        Provider.TALLY: (payload.get("eventType"), "FORM_RESPONSE"),
+    }.get(provider, (payload.get("triggerType"), "form_submission"))
+    return kind == expected
+
+
+def read_answers(provider: Provider, payload: dict[str, Any], mapping: Mapping[str, str | None]) -> dict[str, Any]:
+    """The fields of a payload, cut to what a post may have; raises `AnswersUnknown`."""
+    readers = {Provider.TYPEFORM: _typeform, Provider.TALLY: _tally}
+    fields: dict[str, Any] = {}
+    for answer in readers.get(provider, _webflow)(payload):
+        if len(fields) == MOST_FIELDS:
+            break
+        name, value = _name(answer, mapping, fields), _plain(answer.value)
+        if name not in fields and value not in (None, ""):
+            fields[name] = value[: longest_value(name)] if isinstance(value, str) else value
+    return fields
+
+
+def _plain(value: Any) -> Any:
+    """A value as a form would post it: several as one text, tables as JSON."""
+    if isinstance(value, list):
+        return ", ".join(item if isinstance(item, str) else dump_json(item).decode() for item in value)
+    return dump_json(value).decode() if isinstance(value, dict) else value
+
+
+def _name(answer: Answer, mapping: Mapping[str, str | None], taken: Mapping[str, Any]) -> str:
+    named = [name for name in answer.names if name]
+    listed = next((name for name in named if name in mapping), None)
+    if listed is not None:
+        return listed
+    found = next((name for name in named if guess_name(name)), None) or _BY_TYPE.get(answer.type)
+    if found is not None and found not in taken and (guess_name(found) or found) not in mapping.values():
+        return found
+    # The last name is the question as people read it.
+    return (named[-1] if named else answer.type)[:LONGEST_NAME]
+
+
+def _typeform(payload: dict[str, Any]) -> Iterator[Answer]:
+    """Typeform: Webhooks, example payload. Answers of people who answered nothing are null."""
+    response = payload.get("form_response")
+    if not isinstance(response, dict):
+        raise AnswersUnknown("no form_response")
+    asked = [as_mapping(one) for one in as_list(as_mapping(response.get("definition")).get("fields"))]
+    titles = {one.get("id"): as_text(one.get("title")) or "" for one in asked if isinstance(one.get("id"), str)}
+    for answer in map(as_mapping, as_list(response.get("answers"))):
+        field, kind = as_mapping(answer.get("field")), as_text(answer.get("type")) or ""
+        ids = [as_text(field.get(name)) or "" for name in ("ref", "id")]
+        yield Answer((*ids, titles.get(ids[1], "")), as_text(field.get("type")) or kind, _chosen(answer.get(kind)))
+    for name, value in as_mapping(response.get("hidden")).items():
+        yield Answer((name,), "hidden", value)
+
+
+def _chosen(value: Any) -> Any:
+    """What was answered; of choices their labels, and what was typed instead of them."""
+    if not isinstance(value, dict):
+        return value
+    labels = value.get("labels") if isinstance(value.get("labels"), list) else [value.get("label")]
+    return [label for label in (*as_list(labels), value.get("other")) if isinstance(label, str)] or value
+
+
+def _tally(payload: dict[str, Any]) -> Iterator[Answer]:
+    """Tally: Webhooks, payload. Chosen options come as their ids, beside a list of all options."""
+    answers = as_mapping(payload.get("data"))
+    if not isinstance(answers.get("fields"), list):
+        raise AnswersUnknown("no data.fields")
+    for field in map(as_mapping, answers["fields"]):
+        options = [as_mapping(one) for one in as_list(field.get("options"))]
+        texts = {one.get("id"): one.get("text") for one in options if isinstance(one.get("id"), str)}
+        value = field.get("value")
+        if texts and isinstance(value, (list, str)):
+            chosen = value if isinstance(value, list) else [value]
+            value = [str(texts.get(one, one)) if isinstance(one, str) else str(one) for one in chosen]
+        names = (as_text(field.get("key")) or "", as_text(field.get("label")) or "")
+        yield Answer(names, as_text(field.get("type")) or "", value)
+
+
+def _webflow(payload: dict[str, Any]) -> Iterator[Answer]:
+    """Webflow: Webhooks, form submission. The keys are the labels that the page's author gave."""
+    told = as_mapping(payload.get("payload")).get("data")
+    if not isinstance(told, dict):
+        raise AnswersUnknown("no payload.data")
+    for name, value in told.items():
+        yield Answer((name,), "", value)
