@@ -52,6 +52,7 @@ def _add_ops(ops: argparse.ArgumentParser) -> None:
     replay.add_argument("--state", choices=("quarantined", "ignored"), default="quarantined")
     replay.add_argument("--reason", help="only those with this reason")
     replay.add_argument("--limit", type=int, default=1000)
+    actions.add_parser("reseal", help="seal all secrets with the first of INTAKE_ENCRYPTION_KEY's keys")
     resume = actions.add_parser("resume", help="let consumers go on that stopped after too many dead letters")
     resume.add_argument("service", choices=prepare.SERVICES[:4])
     resume.add_argument("--consumer", help="only this one")
@@ -65,6 +66,8 @@ def to_command(arguments: argparse.Namespace) -> Command:
         values = {"id": values["id"]}
     if arguments.action == "resume":
         return Command(arguments.service, "consumers.resume", values)
+    if arguments.action == "reseal":
+        return Command("intake", "secrets.reseal")
     if arguments.action == "receipts":
         return Command("intake", "receipts.replay", values)
     return Command(arguments.service, f"dlq.{arguments.verb}", values)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from services.intake.storage.sealed import reseal_secrets
 from services.intake.use_cases.replay_receipts import (
     MOST,
     ReceiptNotFound,
@@ -16,6 +17,7 @@ from shared.contracts.inquiries import InquirySettled
 from shared.kit.database import Connection
 from shared.kit.operations import OperationRefused
 from shared.kit.records import Received
+from shared.kit.sealing import Seal, SealBroken
 
 
 async def on_settlements(connection: Connection, batch: Sequence[Received[InquirySettled]]) -> None:
@@ -43,6 +45,16 @@ async def on_replay_command(connection: Connection, arguments: Mapping[str, Any]
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise OperationRefused("limit must be a whole number above 0")
     return {"replayed": await replay_receipts(connection, reason=reason, state=state, limit=limit)}
+
+
+async def on_reseal_command(seal: Seal, connection: Connection, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """`secrets.reseal`: seal all secrets anew with the first of INTAKE_ENCRYPTION_KEY's keys."""
+    if arguments:
+        raise OperationRefused("this takes no arguments")
+    try:
+        return {"resealed": await reseal_secrets(connection, seal)}
+    except SealBroken as error:
+        raise OperationRefused(f"nothing was changed, because for one of them {error}, or give the older key") from None
 
 
 async def _replay_one(connection: Connection, receipt_id: Any) -> dict[str, Any]:

@@ -8,14 +8,21 @@ from pydantic_settings import SettingsConfigDict
 from shared.kit.addresses import Network, read_networks
 from shared.kit.settings import ServiceSettings, require_secret
 
-_SECRETS = ("whatsapp_app_secret", "whatsapp_verify_token", "messenger_app_secret", "messenger_verify_token")
+_SECRETS = (
+    "whatsapp_app_secret",
+    "whatsapp_verify_token",
+    "messenger_app_secret",
+    "messenger_verify_token",
+    "encryption_key",
+)
 
 
 class IntakeSettings(ServiceSettings):
     """Where intake listens, keeps its data, and the secrets of the platforms.
 
-    An app secret may hold several, separated by commas: one for each app that delivers here. `database_url`
-    overrides the common server whole. A secret that is missing, or made for development outside of it, is refused.
+    A secret may hold several, separated by commas: an app secret one for each app that delivers here beside those of
+    connected accounts, the encryption key the one that seals and then those that only open. `database_url` overrides
+    the common server whole. A secret that is missing, or made for development outside of it, is refused.
 
     `trusted_proxies` are addresses and networks, between commas, whose word in X-Forwarded-For is believed: behind a
     proxy that is not named all visitors share one address, and one form's limit per address. `turnstile_url` is who
@@ -30,6 +37,7 @@ class IntakeSettings(ServiceSettings):
     whatsapp_verify_token: SecretStr = SecretStr("")
     messenger_app_secret: SecretStr = SecretStr("")
     messenger_verify_token: SecretStr = SecretStr("")
+    encryption_key: SecretStr = SecretStr("")
     trusted_proxies: str = ""
     turnstile_url: str = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
     sweep_seconds: float = Field(10.0, gt=0)
@@ -52,15 +60,11 @@ class IntakeSettings(ServiceSettings):
     @model_validator(mode="after")
     def _secrets_are_real(self) -> Self:
         for name in _SECRETS:
-            for part in _parts(getattr(self, name)) or [""]:
+            for part in parts_of(getattr(self, name)) or [""]:
                 require_secret(f"INTAKE_{name.upper()}", SecretStr(part), development=self.development)
         return self
 
 
-def app_secrets(setting: SecretStr) -> list[bytes]:
+def parts_of(setting: SecretStr) -> list[str]:
     """The secrets that a setting holds."""
-    return [part.encode() for part in _parts(setting)]
-
-
-def _parts(setting: SecretStr) -> list[str]:
     return [part for part in (one.strip() for one in setting.get_secret_value().split(",")) if part]

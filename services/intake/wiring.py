@@ -9,12 +9,14 @@ from pathlib import Path
 
 import httpx2
 from fastapi import APIRouter, FastAPI
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from starlette.routing import BaseRoute
 
 from services.intake import handlers
 from services.intake.clients.form_limits import FormLimits
 from services.intake.clients.turnstile import Turnstile
+from services.intake.domain.accounts import MESSENGER_DOOR, WHATSAPP_DOOR
 from services.intake.routes import ROUTERS, TRANSLATIONS
 from services.intake.routes.backend import Backend
 from services.intake.routes.bodies import LIMIT
@@ -22,18 +24,22 @@ from services.intake.routes.form_providers import FormProviders
 from services.intake.routes.public_forms import PublicForms
 from services.intake.routes.webhooks import Webhook
 from services.intake.schedules import EquationGauge, SilenceSweep
-from services.intake.settings import IntakeSettings, app_secrets
+from services.intake.settings import IntakeSettings, parts_of
+from services.intake.storage.accounts import DoorKeys
 from services.intake.storage.forms import prune_posts
 from services.intake.storage.receipt_writer import ReceiptWriter
+from services.intake.use_cases.manage_accounts import ManageAccounts
 from services.intake.use_cases.publish_receipts import ReceiptSource
 from services.intake.use_cases.receive_answers import ReceiveAnswers
 from services.intake.use_cases.receive_delivery import ReceiveDelivery, Stamp
 from services.intake.use_cases.republish_receipts import RepublishReceipts
 from services.intake.use_cases.submit_form import SubmitForm
+from services.intake.use_cases.trust_apps import TrustedApps
 from shared.contracts.inquiries import decode_settlement
 from shared.contracts.topics import SETTLEMENTS
 from shared.contracts.words import Channel
 from shared.kit.assembly import Assembly, assembling
+from shared.kit.database import Database
 from shared.kit.health import Status
 from shared.kit.process import Service, Worker
 from shared.kit.sealing import Seal
@@ -60,7 +66,9 @@ async def wire(*, has_worker: bool = True) -> AsyncIterator[Service]:
         worker, status = build_worker(assembly, own)
         running = worker if has_worker else None
         health = assembly.health(running, status)
-        yield Service(NAME, own.host, own.port, build_web(assembly, own, others, health), running, health)
+        trusted = build_trust(own, assembly.database)
+        app = build_web(assembly, own, others, trusted, health)
+        yield Service(NAME, own.host, own.port, app, running, health, watches=[trusted])
 
 
 @dataclass(frozen=True)
@@ -88,46 +96,64 @@ def build_stamp(assembly: Assembly) -> Stamp:
     return Stamp(assembly.clock, common.time_zone, common.privacy_key.get_secret_value())
 
 
-def build_seal(assembly: Assembly) -> Seal:
-    """What keeps the secrets that forms are given."""
-    return Seal(assembly.common.privacy_key.get_secret_value())
+def build_seal(own: IntakeSettings) -> Seal:
+    """What keeps the secrets that forms and accounts are given."""
+    return Seal(*parts_of(own.encryption_key))
 
 
-def build_web(assembly: Assembly, own: IntakeSettings, others: Others, health: APIRouter) -> FastAPI:
+def build_trust(own: IntakeSettings, database: Database) -> TrustedApps:
+    """Who may deliver: whom the environment names, and the connected accounts."""
+    fixed = {
+        WHATSAPP_DOOR: _door_keys(own.whatsapp_app_secret, own.whatsapp_verify_token),
+        MESSENGER_DOOR: _door_keys(own.messenger_app_secret, own.messenger_verify_token),
+    }
+    return TrustedApps(database, build_seal(own), fixed)
+
+
+def _door_keys(secrets: SecretStr, tokens: SecretStr) -> DoorKeys:
+    return DoorKeys(
+        tuple(part.encode() for part in parts_of(secrets)), tuple(part.encode() for part in parts_of(tokens))
+    )
+
+
+def build_web(
+    assembly: Assembly, own: IntakeSettings, others: Others, trusted: TrustedApps, health: APIRouter
+) -> FastAPI:
     """The HTTP side: the public edge in front, REST behind it."""
     app = build_app(
         title="Leadline intake",
         gate=assembly.gate(),
         routers=[*ROUTERS, health],
-        edge=[*build_webhooks(own, assembly), *build_forms(own, assembly, others)],
+        edge=[*build_webhooks(trusted, assembly), *build_forms(own, assembly, others)],
         translations=TRANSLATIONS,
         body_limit=LIMIT,
     )
-    app.state.backend = Backend(assembly.database, assembly.clock, build_seal(assembly))
+    database, seal = assembly.database, build_seal(own)
+    app.state.backend = Backend(
+        database, assembly.clock, seal, ManageAccounts(database, seal), assembly.common.public_url
+    )
     return app
 
 
-def build_webhooks(own: IntakeSettings, assembly: Assembly) -> list[BaseRoute]:
+def build_webhooks(trusted: TrustedApps, assembly: Assembly) -> list[BaseRoute]:
     """The platforms' webhooks, which share one writer and with it each other's commits."""
     writer, stamp = ReceiptWriter(assembly.database), build_stamp(assembly)
     whatsapp = Webhook(
         "/webhooks/whatsapp",
         ReceiveDelivery(Channel.WHATSAPP, stamp, writer),
-        app_secrets(own.whatsapp_app_secret),
-        own.whatsapp_verify_token.get_secret_value().encode(),
+        partial(trusted.keys, WHATSAPP_DOOR),
     )
     messenger = Webhook(
         "/webhooks/messenger",
         ReceiveDelivery(Channel.MESSENGER, stamp, writer),
-        app_secrets(own.messenger_app_secret),
-        own.messenger_verify_token.get_secret_value().encode(),
+        partial(trusted.keys, MESSENGER_DOOR),
     )
     return [*whatsapp.routes(), *messenger.routes()]
 
 
 def build_forms(own: IntakeSettings, assembly: Assembly, others: Others) -> list[BaseRoute]:
     """The public side of web forms."""
-    database, stamp, seal = assembly.database, build_stamp(assembly), build_seal(assembly)
+    database, stamp, seal = assembly.database, build_stamp(assembly), build_seal(own)
     turnstile = Turnstile(others.http, own.turnstile_url)
     limits = FormLimits(others.redis, assembly.clock, stamp.privacy_key)
     forms = PublicForms(database, SubmitForm(stamp, database, seal, turnstile), limits, own.proxies)
@@ -143,6 +169,9 @@ def build_worker(assembly: Assembly, own: IntakeSettings) -> tuple[Worker, Statu
         [assembly.consumer(SETTLEMENTS, decode_settlement, handlers.on_settlements, max_records=_SETTLEMENTS_AT_ONCE)],
         sources=[ReceiptSource(build_stamp(assembly), database.committed)],
         loops=[SilenceSweep(republish, timedelta(seconds=own.sweep_seconds)), EquationGauge(database)],
-        operations={"receipts.replay": handlers.on_replay_command},
+        operations={
+            "receipts.replay": handlers.on_replay_command,
+            "secrets.reseal": partial(handlers.on_reseal_command, build_seal(own)),
+        },
         prunes=[partial(prune_posts, older_than=_POSTS_KEPT)],
     )

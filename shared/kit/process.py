@@ -87,7 +87,10 @@ async def _stop(broker: KafkaBroker) -> None:
 
 @dataclass
 class Service:
-    """A service that has been wired: its app, where to serve it, and its worker."""
+    """A service that has been wired: its app, where to serve it, and its worker.
+
+    `watches` are loops that run wherever the app is served.
+    """
 
     name: str
     host: str
@@ -95,6 +98,7 @@ class Service:
     app: FastAPI
     worker: Worker | None = None
     health: APIRouter | None = None
+    watches: Sequence[Loop] = ()
 
 
 Wire = Callable[[], AbstractAsyncContextManager[Service]]
@@ -159,6 +163,8 @@ async def _run(wire: Wire, *, api: bool, worker: bool) -> None:
     async with wire() as service:
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
         tasks.append(asyncio.create_task(serve(service, service.app if api else _health_app(service))))
+        if api and service.watches:
+            tasks.append(asyncio.create_task(run_loops(service.watches)))
         if worker and service.worker is not None:
             tasks.append(asyncio.create_task(service.worker.run()))
         log.info("started", service=service.name, port=service.port, api=api, worker=worker)

@@ -19,7 +19,8 @@ class SecretMissing(ValueError):
 class CommonSettings(BaseSettings):
     """`LEADLINE_*`: where the servers are, and the secrets that services share.
 
-    `database_url` names the server; each service appends the name of its own database. Durations of the
+    `database_url` names the server; each service appends the name of its own database. `public_url` is where the
+    public finds intake's edge, which platforms and embedding pages must be told. Durations of the
     consumer group are short in development so that a killed worker's partitions do not wait.
     """
 
@@ -39,6 +40,7 @@ class CommonSettings(BaseSettings):
     log_format: str = Field("json", pattern="^(json|console)$")
     log_level: str = "INFO"
     group_session_timeout_seconds: float = 10.0
+    public_url: str = ""
     intake_url: str = "http://127.0.0.1:8001"
     leads_url: str = "http://127.0.0.1:8002"
     assignment_url: str = "http://127.0.0.1:8003"

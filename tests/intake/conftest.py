@@ -10,7 +10,8 @@ import pytest
 from services.intake.settings import IntakeSettings
 from services.intake.storage.tables import metadata
 from services.intake.use_cases.receive_delivery import Stamp
-from services.intake.wiring import MIGRATIONS, build_web, reaching
+from services.intake.use_cases.trust_apps import TrustedApps
+from services.intake.wiring import MIGRATIONS, build_trust, build_web, reaching
 from shared.kit.assembly import Assembly
 from shared.kit.database import Database
 from shared.kit.migrations import upgrade
@@ -69,6 +70,7 @@ def common_settings() -> CommonSettings:
         operations_key="development-operations-key",
         person_token_public_key=PUBLIC_KEY,
         time_zone=ZoneInfo("Europe/Berlin"),
+        public_url="https://leads.example/",
     )
 
 
@@ -81,7 +83,16 @@ def own_settings(monkeypatch: pytest.MonkeyPatch) -> IntakeSettings:
         whatsapp_verify_token=VERIFY_TOKEN,
         messenger_app_secret=MESSENGER_SECRET,
         messenger_verify_token=VERIFY_TOKEN,
+        encryption_key="development-encryption-key",
     )
+
+
+@pytest.fixture
+async def trusted(database: Database, own_settings: IntakeSettings) -> TrustedApps:
+    """Who may deliver; a test that connects an account ticks."""
+    trusted = build_trust(own_settings, database)
+    await trusted.tick()
+    return trusted
 
 
 @pytest.fixture
@@ -91,11 +102,12 @@ async def outside(
     common_settings: CommonSettings,
     own_settings: IntakeSettings,
     redis_url: str,
+    trusted: TrustedApps,
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """The service as the world sees it, without a token."""
     assembly = Assembly("intake", common_settings, database, stamp.clock)
     async with reaching(redis_url) as others:
-        app = build_web(assembly, own_settings, others, assembly.health())
+        app = build_web(assembly, own_settings, others, trusted, assembly.health())
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as client:
             yield client

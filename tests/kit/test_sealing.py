@@ -21,3 +21,21 @@ def test_what_was_not_sealed_here_does_not_open(spoilt: str) -> None:
     for key, value in (("another key", sealed), ("a key of ours", spoilt), ("a key of ours", sealed[:-4])):
         with pytest.raises(SealBroken):
             Seal(key).open(value)
+
+
+def test_keys_are_changed_without_losing_anything() -> None:
+    """A new first key opens what the old one sealed; what is resealed opens without the old one."""
+    sealed = Seal("old key").close("geheim", "table/1")
+    both = Seal("new key", "old key")
+    assert "geheim" == both.open(sealed, "table/1")
+    assert "geheim" == Seal("new key").open(both.reseal(sealed), "table/1")
+    with pytest.raises(SealBroken):
+        Seal("new key").reseal(sealed)
+
+
+def test_a_secret_does_not_open_at_another_place() -> None:
+    """Who can write to the database cannot give one account's secret to another."""
+    seal = Seal("a key of ours")
+    for place in ("table/2", ""):
+        with pytest.raises(SealBroken):
+            seal.open(seal.close("geheim", "table/1"), place)

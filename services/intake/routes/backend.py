@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from services.intake.use_cases.manage_accounts import ManageAccounts
 from shared.contracts.words import Role
 from shared.kit.clock import Clock
 from shared.kit.database import Database
@@ -14,11 +15,13 @@ from shared.kit.security import Caller, require
 
 @dataclass(frozen=True)
 class Backend:
-    """The app's `state.backend`."""
+    """The app's `state.backend`; `public_url` is empty while nobody said where the public finds us."""
 
     database: Database
     clock: Clock
     seal: Seal
+    accounts: ManageAccounts
+    public_url: str
 
 
 def _backend(request: Request) -> Backend:

@@ -4,9 +4,11 @@ from services.intake.clients.form_limits import TooManyPosts
 from services.intake.domain.forms import FieldRefused, FormUnreadable
 from services.intake.storage.receipt_writer import ReceiptsNotWritten
 from services.intake.use_cases.keep_post import KeyUsedForOtherContent
+from services.intake.use_cases.manage_accounts import AccountExists, AccountNotFound, AccountVersionOutdated
 from services.intake.use_cases.manage_forms import FormExists, FormInconsistent, FormNotFound, FormVersionOutdated
 from services.intake.use_cases.replay_receipts import ReceiptNotFound, ReceiptNotPutAway
 from shared.kit.problems import Problem, Translation, invalid_field
+from shared.kit.sealing import SealBroken
 
 
 def _field_refused(error: FieldRefused) -> Problem:
@@ -28,6 +30,14 @@ TRANSLATIONS: dict[type[Exception], Translation] = {
     FormExists: lambda _: Problem(409, "There is a form with this key already."),
     FormVersionOutdated: lambda error: Problem(
         412, "The form was changed by somebody else; read it again.", version=error.version
+    ),
+    AccountNotFound: lambda _: Problem(404, "There is no such account."),
+    AccountExists: lambda _: Problem(409, "This account is connected already."),
+    AccountVersionOutdated: lambda error: Problem(
+        412, "The account was changed by somebody else; read it again.", version=error.version
+    ),
+    SealBroken: lambda _: Problem(
+        409, "A secret cannot be opened: give the older key in INTAKE_ENCRYPTION_KEY too, or enter the secret again."
     ),
     ReceiptNotFound: lambda _: Problem(404, "There is no such receipt."),
     ReceiptNotPutAway: lambda _: Problem(409, "Only ignored and quarantined receipts can be replayed."),

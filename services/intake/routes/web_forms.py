@@ -3,10 +3,11 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Response
+from fastapi import APIRouter, Path, Response
 
 from services.intake.routes.backend import Admin, AnyBackend, Limit, Supervisor
 from services.intake.routes.form_models import FormChange, FormToCreate, FormView, form_view
+from services.intake.routes.preconditions import IfMatch, version_of
 from services.intake.storage.reading import list_forms
 from services.intake.storage.tables import WebForm
 from services.intake.use_cases import manage_forms
@@ -38,7 +39,6 @@ async def list_all(backend: AnyBackend, _: Supervisor, limit: Limit = 50, cursor
 
 
 Key = Annotated[str, Path(max_length=64)]
-IfMatch = Annotated[str | None, Header()]
 
 
 @router.get("/{form_key}")
@@ -59,7 +59,7 @@ async def change(
     """Change what is given; 412 when `If-Match` names an older version."""
     changes = form.model_dump(mode="json", exclude_unset=True)
     changed = await manage_forms.change_form(
-        backend.database, backend.seal, backend.clock.now(), _known(form_key), changes, _version(if_match)
+        backend.database, backend.seal, backend.clock.now(), _known(form_key), changes, version_of(if_match)
     )
     return _view(changed, response)
 
@@ -67,7 +67,7 @@ async def change(
 @router.delete("/{form_key}", status_code=204)
 async def delete(backend: AnyBackend, _: Admin, form_key: Key, if_match: IfMatch = None) -> None:
     """Remove a form, and nothing that came through it; 412 when `If-Match` names an older version."""
-    await manage_forms.delete_form(backend.database, _known(form_key), _version(if_match))
+    await manage_forms.delete_form(backend.database, _known(form_key), version_of(if_match))
 
 
 def _view(form: WebForm, response: Response) -> FormView:
@@ -86,12 +86,3 @@ def _position(cursor: str) -> str:
     if not isinstance(values[0], str) or not re.fullmatch(FORM_KEY, values[0]):
         raise invalid_field("cursor", "cursor", "take next_cursor of the page before, unchanged")
     return values[0]
-
-
-def _version(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return None
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if not (text.isascii() and text.isdigit()):
-        raise invalid_field("If-Match", "version", 'the version of the form as it was read, such as "3"')
-    return int(text)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.intake.storage.tables import Receipt, ReceiptBody, WebForm
+from services.intake.storage.tables import ChannelAccount, Receipt, ReceiptBody, WebForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +68,15 @@ async def list_forms(session: AsyncSession, *, after: str | None, limit: int) ->
     query = select(WebForm).order_by(col(WebForm.form_key)).limit(limit + 1)
     if after is not None:
         query = query.where(col(WebForm.form_key) > after)
+    return (await session.exec(query)).all(), total
+
+
+async def list_accounts(
+    session: AsyncSession, *, after: int | None, limit: int
+) -> tuple[Sequence[ChannelAccount], int]:
+    """Connected accounts by id, one more than `limit` if there are more, and how many there are."""
+    total = (await session.exec(select(func.count()).select_from(ChannelAccount))).one()
+    query = select(ChannelAccount).order_by(col(ChannelAccount.id)).limit(limit + 1)
+    if after is not None:
+        query = query.where(col(ChannelAccount.id) > after)
     return (await session.exec(query)).all(), total

@@ -16,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Text,
+    UniqueConstraint,
     Uuid,
     event,
     text,
@@ -161,6 +162,41 @@ class FormPost(Row, table=True):
     is_keyed: bool
     lead_uuid: UUID = Field(sa_column=Column(Uuid, nullable=False))
     received_at: datetime = Field(sa_column=_instant())
+
+
+class ChannelAccount(Row, table=True):
+    """An account of ours on a platform: a WhatsApp number, a Facebook page or an Instagram account.
+
+    The three secrets are sealed (`secret_place`). `parent_id` is what is subscribed where that is not the account
+    itself: the WhatsApp business account of a number, the page of an Instagram account. `version` counts what people
+    changed, so that what the machine notes beside it moves no version.
+    """
+
+    __tablename__ = "channel_accounts"
+    __table_args__ = (
+        CheckConstraint("channel IN ('whatsapp', 'messenger', 'instagram')", name="channel"),
+        UniqueConstraint("channel", "account_id"),
+    )
+
+    id: int | None = Field(None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    channel: str = Field(sa_column=Column(Text, nullable=False))
+    account_id: str = Field(sa_column=Column(Text, nullable=False))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    parent_id: str | None = Field(None, sa_column=Column(Text))
+    app_id: str | None = Field(None, sa_column=Column(Text))
+    default_region: str | None = Field(None, sa_column=Column(Text))
+    app_secret: str | None = Field(None, sa_column=Column(Text))
+    access_token: str | None = Field(None, sa_column=Column(Text))
+    verify_token: str = Field(sa_column=Column(Text, nullable=False))
+    is_active: bool = Field(True, sa_column_kwargs={"server_default": text("true")})
+    version: int = Field(1, sa_column_kwargs={"server_default": text("1")})
+    subscribed_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
+    last_delivery_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
+    failed_step: str | None = Field(None, sa_column=Column(Text))
+    last_error: str | None = Field(None, sa_column=Column(Text))
+    last_error_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
+    created_at: datetime = Field(sa_column=_instant(now=True))
+    updated_at: datetime = Field(sa_column=_instant(now=True))
 
 
 for _statement in (FUNCTION_V1, *TRIGGERS_V1):
