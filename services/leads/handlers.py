@@ -10,7 +10,7 @@ from services.leads.use_cases.record_tellings import record_tellings
 from services.leads.use_cases.register_inquiries import register_inquiries
 from services.leads.use_cases.reject_inquiry import reject_inquiry
 from shared.contracts.assignment import AnyAssignmentEvent, AssignmentDecided, MemberChanged
-from shared.contracts.inquiries import InquiryReceived
+from shared.contracts.inquiries import AnyIntakeEvent
 from shared.contracts.notifications import AnyNotificationEvent
 from shared.kit.clock import Clock
 from shared.kit.database import Connection
@@ -25,15 +25,15 @@ class Handlers:
         self._clock = clock
         self._policy = policy
 
-    async def on_inquiries(self, connection: Connection, batch: Sequence[Received[InquiryReceived]]) -> None:
-        """Register what arrived, and answer every claim."""
+    async def on_inquiries(self, connection: Connection, batch: Sequence[Received[AnyIntakeEvent]]) -> None:
+        """Register what arrived, updates included, and answer every claim."""
         inquiries = [received.event for received in batch]
         answers = await register_inquiries(connection, inquiries, self._clock.now(), self._policy)
         for outcome, count in Counter(answer.outcome for answer in answers.values()).items():
             leads_registered.labels(outcome).inc(count)
 
     async def on_inquiry_put_aside(
-        self, connection: Connection, received: Received[InquiryReceived], error: str
+        self, connection: Connection, received: Received[AnyIntakeEvent], error: str
     ) -> None:
         """Tell intake that an inquiry became a dead letter."""
         await reject_inquiry(connection, received.event, error, self._clock.now())

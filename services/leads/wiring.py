@@ -16,6 +16,7 @@ from services.leads.routes.refusals import TRANSLATIONS
 from services.leads.schedules import HandOverSweep, TellingSweep
 from services.leads.settings import LeadsSettings
 from services.leads.storage.answers import prune_answers
+from services.leads.storage.updates import prune_parked
 from shared.contracts.assignment import decode_assignment_event, decode_member
 from shared.contracts.inquiries import decode_inquiry
 from shared.contracts.notifications import decode_notification
@@ -29,6 +30,8 @@ NAME = "leads"
 MIGRATIONS = Path(__file__).parent / "storage" / "migrations"
 # How long a client may ask again with the same Idempotency-Key.
 _ANSWERS_KEPT = timedelta(days=7)
+# Platforms deliver again for a week; what has not come a month later comes no more.
+_UPDATES_WAIT = timedelta(days=30)
 
 
 def database_url() -> str:
@@ -98,7 +101,10 @@ def build_worker(assembly: Assembly, own: LeadsSettings) -> tuple[Worker, Status
             assembly.consumer(NOTIFIER_EVENTS, decode_notification, handlers.on_notifications, max_records=size),
         ],
         loops=[HandOverSweep(assembly.database, clock, policy), TellingSweep(assembly.database, clock)],
-        prunes=[lambda connection: prune_answers(connection, clock.now() - _ANSWERS_KEPT)],
+        prunes=[
+            lambda connection: prune_answers(connection, clock.now() - _ANSWERS_KEPT),
+            lambda connection: prune_parked(connection, clock.now() - _UPDATES_WAIT),
+        ],
     )
 
 

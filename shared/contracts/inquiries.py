@@ -68,7 +68,8 @@ class InquiryReceived(IntakeEvent):
     """Somebody sent us something that asks for an answer.
 
     `lead_uuid` is set where the edge already promised one (forms). `kind` is the channel's own word for the message
-    type (`text`, `image`, `form`, …); `content` keeps what has no field of its own.
+    type (`text`, `image`, `form`, …); `content` keeps what has no field of its own. `stands_for` is set on a message
+    whose content the platform did not pass on yet: the dedupe key under which the content comes, if it ever does.
     """
 
     type: Literal["inquiry.received.v1"] = "inquiry.received.v1"
@@ -77,6 +78,7 @@ class InquiryReceived(IntakeEvent):
     content: dict[str, Any] = Field(default_factory=dict)
     attribution: dict[str, Any] = Field(default_factory=dict)
     lead_uuid: UUID | None = None
+    stands_for: str | None = None
 
 
 class InquiryEdited(IntakeEvent):
@@ -138,5 +140,5 @@ class InquirySettled(Event):
 
 AnyIntakeEvent = InquiryReceived | InquiryEdited | IdentityChanged | ResponseSent | OptOutChanged
 
-decode_inquiry: Callable[[str, bytes], InquiryReceived | None] = decoder(InquiryReceived)
+decode_inquiry: Callable[[str, bytes], AnyIntakeEvent | None] = decoder(AnyIntakeEvent)
 decode_settlement: Callable[[str, bytes], InquirySettled | None] = decoder(InquirySettled)

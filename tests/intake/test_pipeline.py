@@ -11,7 +11,7 @@ from services.intake.use_cases.receive_delivery import ReceiveDelivery, Stamp
 from services.intake.use_cases.summarise_receipts import Summary, summarise_receipts
 from services.intake.wiring import MIGRATIONS, build_worker
 from shared.contracts.events import EVENT_TYPE_HEADER, event_type
-from shared.contracts.inquiries import InquiryReceived, InquirySettled, decode_inquiry
+from shared.contracts.inquiries import AnyIntakeEvent, InquirySettled, decode_inquiry
 from shared.contracts.topics import INQUIRIES, OPS_COMMANDS, SETTLEMENTS
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit import outbox
@@ -36,7 +36,7 @@ class StandInForLeads:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.seen: list[InquiryReceived] = []
+        self.seen: list[AnyIntakeEvent] = []
         self.pass_over = 0
 
     def worker(self, bootstrap_servers: str) -> Worker:
@@ -49,7 +49,7 @@ class StandInForLeads:
         relay = Relay(source=source, database=self.database, broker=broker, service="leads")
         return Worker("leads", broker, consumers=[consumer], relays=[relay])
 
-    async def on_inquiries(self, connection: Connection, batch: Sequence[Received[InquiryReceived]]) -> None:
+    async def on_inquiries(self, connection: Connection, batch: Sequence[Received[AnyIntakeEvent]]) -> None:
         """Answer each inquiry with "new"."""
         answers = []
         for event in (received.event for received in batch):

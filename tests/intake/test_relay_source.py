@@ -57,7 +57,7 @@ async def publish(database: Database, stamp: Stamp) -> list[InquiryReceived]:
 def read(row: Outgoing) -> InquiryReceived:
     """The event that a consumer reads."""
     event = decode_inquiry(row.type, row.body)
-    assert event is not None
+    assert isinstance(event, InquiryReceived)
     return event
 
 

@@ -1,7 +1,7 @@
 """Inquiries of invented people, registration as the consumer does it, and what must always hold afterwards."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -13,7 +13,17 @@ from services.leads.domain.numbers import lead_number
 from services.leads.use_cases.apply_assignments import apply_assignments
 from services.leads.use_cases.register_inquiries import Registered, register_inquiries
 from shared.contracts.assignment import AssignmentDecided
-from shared.contracts.inquiries import Identity, InquiryReceived, Sender
+from shared.contracts.inquiries import (
+    AnyIntakeEvent,
+    Identity,
+    IdentityChanged,
+    InquiryEdited,
+    InquiryReceived,
+    IntakeEvent,
+    OptOutChanged,
+    ResponseSent,
+    Sender,
+)
 from shared.contracts.words import Channel, Evidence, IdentityKind
 from shared.kit.database import Database, is_conflict
 from shared.kit.identifiers import new_id
@@ -49,6 +59,7 @@ def inquiry(
     thread: str | None = None,
     lead_uuid: UUID | None = None,
     received_at: datetime = NOON,
+    fields: Mapping[str, Any] | None = None,
     **sender: Any,
 ) -> InquiryReceived:
     """An inquiry that is known by `name`: the same name is the same dedupe key and receipt."""
@@ -57,22 +68,52 @@ def inquiry(
         occurred_at=NOON,
         correlation_id=uuid5(_NAMES, name),
         receipt_id=uuid5(_NAMES, name),
-        dedupe_key=hashlib.sha256(name.encode()).hexdigest()[:32],
+        dedupe_key=key_of(name),
         thread=thread or hashlib.sha256(f"thread {name}".encode()).hexdigest()[:32],
         channel=channel,
         account="summer",
-        kind="form",
         business_date=day,
         received_at=received_at,
         sent_at=received_at,
         sender=Sender(identities=identities, **sender),
-        text=f"I am {name}",
         lead_uuid=lead_uuid,
+        **{"kind": "form", "text": f"I am {name}", **(fields or {})},
     )
 
 
+def edit(name: str, of: str, *identities: Identity, minutes: int = 1, **fields: Any) -> InquiryEdited:
+    """An edit, sent `minutes` after noon, of the inquiry that is known as `of`."""
+    return InquiryEdited(**_update(name, identities, minutes), target_key=key_of(of), **fields)
+
+
+def readdress(name: str, previous: Identity, *current: Identity, minutes: int = 1) -> IdentityChanged:
+    """A platform's word that somebody is reached in another way."""
+    return IdentityChanged(**_update(name, current, minutes), previous=(previous,))
+
+
+def response(name: str, *identities: Identity, minutes: int = 1) -> ResponseSent:
+    """Our answer to somebody."""
+    return ResponseSent(**_update(name, identities, minutes))
+
+
+def opt_out(name: str, *identities: Identity, minutes: int = 1, wish: bool = True) -> OptOutChanged:
+    """Somebody's wish to be left alone, or to be so no longer."""
+    return OptOutChanged(**_update(name, identities, minutes), is_opted_out=wish, origin="message")
+
+
+def _update(name: str, identities: tuple[Identity, ...], minutes: int) -> dict[str, Any]:
+    sent_at = NOON + timedelta(minutes=minutes)
+    whole = inquiry(name, *identities, channel=Channel.WHATSAPP, received_at=sent_at)
+    return {field: getattr(whole, field) for field in IntakeEvent.model_fields}
+
+
+def key_of(name: str) -> str:
+    """The dedupe key of the inquiry or update that is known by `name`."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
 async def register(
-    database: Database, *batch: InquiryReceived, now: datetime = NOON + timedelta(seconds=1)
+    database: Database, *batch: AnyIntakeEvent, now: datetime = NOON + timedelta(seconds=1)
 ) -> list[Registered]:
     """Register a batch as the consumer does: in one transaction, which is run again when it lost a race."""
     while True:
@@ -119,7 +160,10 @@ async def published(database: Database, topic: str) -> list[dict[str, Any]]:
 
 async def state(database: Database) -> dict[str, list[dict[str, Any]]]:
     """Everything that a replay must leave as it is."""
-    tables = ("people", "identities", "person_candidates", "claims", "inquiries", "leads", "lead_aliases", "history")
+    tables = (
+        "people", "identities", "person_candidates", "claims", "inquiries", "leads", "lead_aliases", "history",
+        "opt_outs", "parked_updates",
+    )  # fmt: skip
     state = {table: await rows(database, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
     return state | {"day_counters": await rows(database, "SELECT * FROM day_counters ORDER BY 1")}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from services.leads.domain.openings import Entry, OpenLead, created_at_of
-from shared.contracts.inquiries import InquiryReceived, InquirySettled
+from shared.contracts.inquiries import InquirySettled, IntakeEvent
 from shared.contracts.leads import LeadChanged, LeadCreated, LeadEvent, LeadInquiryAdded, LeadReady
 from shared.contracts.words import SettlementOutcome
 from shared.kit.identifiers import new_id
@@ -30,28 +30,28 @@ def announce(entry: Entry, now: datetime) -> Iterator[LeadEvent]:
             channel=entry.inquiry.channel,
             sent_at=entry.inquiry.sent_at,
         )
-    if entry.changes:
+    if fields := {*entry.changes, *entry.parts}:
         yield LeadChanged(
             event_id=new_id(),
             occurred_at=now,
             correlation_id=entry.inquiry.correlation_id,
             lead_id=entry.lead.id,
             version=entry.version,
-            fields=tuple(sorted(entry.changes)),
+            fields=tuple(sorted(fields)),
         )
 
 
-def settle(inquiry: InquiryReceived, outcome: SettlementOutcome, lead: OpenLead, now: datetime) -> InquirySettled:
-    """The answer to a claim whose inquiry was registered."""
+def settle(inquiry: IntakeEvent, outcome: SettlementOutcome, lead: OpenLead | None, now: datetime) -> InquirySettled:
+    """The answer to a claim whose inquiry was registered; an update may concern no lead."""
     return InquirySettled(
         event_id=new_id(),
         occurred_at=now,
         correlation_id=inquiry.correlation_id,
         receipt_id=inquiry.receipt_id,
         outcome=outcome,
-        lead_id=lead.id,
-        lead_uuid=lead.lead_uuid,
-        lead_number=lead.number or NUMBER_PENDING,
+        lead_id=lead.id if lead else None,
+        lead_uuid=lead.lead_uuid if lead else None,
+        lead_number=(lead.number or NUMBER_PENDING) if lead else None,
     )
 
 

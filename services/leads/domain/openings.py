@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.leads.domain.names import split_name
 from services.leads.domain.people import Meeting, StatedName, best_of_kind
-from shared.contracts.inquiries import InquiryReceived
+from shared.contracts.inquiries import InquiryReceived, IntakeEvent
 from shared.contracts.words import Channel, IdentityKind, LeadStatus, SettlementOutcome
 from shared.kit.identifiers import new_id
 
@@ -65,9 +65,10 @@ class Touch(NamedTuple):
 
 @dataclass(slots=True)
 class OpenLead:
-    """An open lead as registration sees it; `number` is empty for one that is being opened.
+    """A lead as registration sees it, open unless an update concerns an earlier one; `number` is empty while it opens.
 
-    `places` and `ads` are where its inquiries came from.
+    `places` and `ads` are where its inquiries came from. `first_sent_at` is when the first of them was sent, and is
+    known where a response asks for it.
     """
 
     id: int
@@ -84,6 +85,8 @@ class OpenLead:
     repeat_of_id: int | None = None
     preferred_owner_id: int | None = None
     business_date: date | None = None
+    first_response_at: datetime | None = None
+    first_sent_at: datetime | None = None
     is_changed: bool = False
     extras: Extras = field(default_factory=Extras)
     places: set[tuple[str, ...]] = field(default_factory=set)
@@ -114,17 +117,20 @@ class EarlierLead:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened to a lead in a batch; `outcome` is empty where no inquiry of its own caused it.
+    """One thing that happened to a lead in a batch, caused by `inquiry`; `outcome` is empty where it is another's.
 
-    `is_repeat`: the inquiry is another form, ad or channel than those before.
+    `is_repeat`: the inquiry is another form, ad or channel than those before. An update says in its own `sentence`
+    what happened, and in `parts` what changed that is no field of the lead.
     """
 
     lead: OpenLead
     version: int
     changes: Changes
-    inquiry: InquiryReceived
+    inquiry: IntakeEvent
     outcome: SettlementOutcome | None
     is_repeat: bool = False
+    sentence: str | None = None
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -132,7 +138,8 @@ class LeadBook:
     """The open and the earlier leads of a batch's people; grows as inquiries are placed, in their order.
 
     `profiles` are the names of those whom only their channel profile names. `taken_uuids` are those that name a
-    lead already. `new_ids` must have one for each person without an open lead. `extras` are by dedupe key.
+    lead already. `new_ids` must have one for each person without an open lead. `extras` are by dedupe key. `others`
+    are leads that are not open, by id, of which an inquiry is updated. `placed` are the inquiries that a lead got.
     """
 
     new_ids: Iterator[int]
@@ -142,13 +149,16 @@ class LeadBook:
     taken_uuids: set[UUID] = field(default_factory=set)
     aliases: dict[UUID, OpenLead] = field(default_factory=dict)
     extras: Mapping[str, Extras] = field(default_factory=dict)
+    others: dict[int, OpenLead] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    placed: list[tuple[OpenLead, InquiryReceived]] = field(default_factory=list)
 
     def place(self, inquiry: InquiryReceived, meeting: Meeting) -> Entry:
         """Attach an inquiry to the person's open lead, or open one; the uuid that the edge promised leads to it."""
         lead = self.open.get(meeting.person_id)
         entry = self._open(inquiry, meeting) if lead is None else self._attach(inquiry, lead, meeting)
         self.entries.append(entry)
+        self.placed.append((entry.lead, inquiry))
         promised = inquiry.lead_uuid
         if promised is not None and promised not in self.taken_uuids:
             self.taken_uuids.add(promised)
@@ -156,13 +166,16 @@ class LeadBook:
         self._mark_rivals(entry, meeting)
         return entry
 
-    def placed(self) -> list[Entry]:
-        """One entry for each inquiry, in their order."""
-        return [entry for entry in self.entries if entry.outcome is not None]
+    def change(self, lead: OpenLead, cause: IntakeEvent, sentence: str, changes: Changes, *parts: str) -> None:
+        """Make a lead its next version: `changes` of its fields, which it has already, and `parts` beside them."""
+        lead.version += 1
+        lead.is_changed = True
+        self.entries.append(Entry(lead, lead.version, changes, cause, None, sentence=sentence, parts=parts))
 
     def changed(self) -> list[OpenLead]:
-        """The leads that were open before and are another version now."""
-        return [lead for lead in self.open.values() if lead.is_changed and lead.number is not None]
+        """The leads that were there before and are another version now."""
+        known = (*self.open.values(), *self.others.values())
+        return [lead for lead in known if lead.is_changed and lead.number is not None]
 
     def _open(self, inquiry: InquiryReceived, meeting: Meeting) -> Entry:
         earlier = self._earlier(meeting)
@@ -180,6 +193,7 @@ class LeadBook:
             repeat_of_id=earlier.id if earlier else None,
             preferred_owner_id=earlier.assigned_id if earlier else None,
             business_date=inquiry.business_date,
+            first_sent_at=inquiry.sent_at,
             extras=self.extras.get(inquiry.dedupe_key, Extras()),
         )
         lead.take(touch_of(inquiry))
@@ -204,10 +218,12 @@ class LeadBook:
 
     def _attach(self, inquiry: InquiryReceived, lead: OpenLead, meeting: Meeting) -> Entry:
         changes = self._name_over_profile(inquiry, lead.contact, meeting.person_id)
-        changes |= _fill(lead.contact, contact_of(inquiry))
+        changes |= fill(lead.contact, contact_of(inquiry))
         is_repeat = lead.take(touch_of(inquiry))
         if is_repeat:
             changes |= _set_repeat(lead)
+        if lead.first_sent_at is not None:
+            lead.first_sent_at = min(lead.first_sent_at, inquiry.sent_at)
         lead.version += 1
         lead.is_changed = True
         return Entry(lead, lead.version, changes, inquiry, SettlementOutcome.REPEAT, is_repeat)
@@ -238,12 +254,12 @@ class LeadBook:
             self.entries.append(Entry(rival, rival.version, changes, entry.inquiry, None))
 
 
-def stated_name(inquiry: InquiryReceived) -> StatedName:
+def stated_name(inquiry: IntakeEvent) -> StatedName:
     """What the sender called themselves."""
     return StatedName(inquiry.sender.first_name or None, inquiry.sender.last_name or None)
 
 
-def contact_of(inquiry: InquiryReceived) -> Contact:
+def contact_of(inquiry: IntakeEvent) -> Contact:
     """What an inquiry tells about its sender; the profile's name stands in for one that nobody stated."""
     sender = inquiry.sender
     first, last = stated_name(inquiry)
@@ -272,6 +288,8 @@ def touch_of(inquiry: InquiryReceived) -> Touch:
 
 def describe(entry: Entry) -> str:
     """History's sentence for an entry."""
+    if entry.sentence is not None:
+        return entry.sentence
     where = channel_label(entry.inquiry.channel)
     if entry.outcome is SettlementOutcome.NEW:
         return f"Opened by an inquiry on {where}"
@@ -294,7 +312,7 @@ def _set_repeat(lead: OpenLead) -> Changes:
     return {"is_repeat": {"from": False, "to": True}}
 
 
-def _fill(contact: Contact, news: Contact) -> Changes:
+def fill(contact: Contact, news: Contact) -> Changes:
     """Take what is still empty; a name is taken whole or by a part that fits, and a key only with its value.
 
     A phone or a mail address that nobody can read gives way to one that can be read.
@@ -333,6 +351,6 @@ def _opening_changes(lead: OpenLead) -> Changes:
     return {name: {"from": None, "to": value} for name, value in fields.items() if value is not None}
 
 
-def created_at_of(inquiry: InquiryReceived, now: datetime) -> datetime:
+def created_at_of(inquiry: IntakeEvent, now: datetime) -> datetime:
     """When a lead counts as created: when its inquiry was received, never in the future."""
     return min(inquiry.received_at, now)

@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
 
     dedupe_key: str
     outcome: str
-    lead_id: int
+    lead_id: int | None
 
 
 async def take_claims(connection: Connection, claims: Sequence[tuple[str, UUID | None]], now: datetime) -> set[str]:

@@ -1,4 +1,4 @@
-"""What was said and what happened: inquiries and history, written once and never changed."""
+"""What was said and what happened: inquiries, and history, which is written once and never changed."""
 
 import json
 from collections.abc import Sequence

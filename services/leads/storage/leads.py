@@ -9,6 +9,11 @@ from services.leads.domain.openings import Contact, EarlierLead, OpenLead, Touch
 from services.leads.storage.tables import IS_OPEN
 from shared.kit.database import Connection
 
+OPEN_LEAD_COLUMNS = """
+    id, person_id, lead_uuid, number, version, channel, account, thread, assigned_id, is_repeat, repeat_of_id,
+    first_response_at, first_name, last_name, phone, phone_key, email, email_key, language
+"""
+
 
 async def lock_open_leads(connection: Connection, person_ids: Collection[int]) -> list[OpenLead]:
     """Lock the open leads of locked people and return them as they are now.
@@ -18,16 +23,16 @@ async def lock_open_leads(connection: Connection, person_ids: Collection[int]) -
     """
     rows = await connection.fetch(
         f"""
-        SELECT id, person_id, lead_uuid, number, version, channel, account, thread, assigned_id, is_repeat,
-            repeat_of_id, first_name, last_name, phone, phone_key, email, email_key, language
-        FROM leads WHERE person_id = ANY($1::bigint[]) AND {IS_OPEN} ORDER BY id FOR NO KEY UPDATE
+        SELECT {OPEN_LEAD_COLUMNS} FROM leads
+        WHERE person_id = ANY($1::bigint[]) AND {IS_OPEN} ORDER BY id FOR NO KEY UPDATE
         """,  # noqa: S608 (a constant of ours)  # nosec B608
         list(person_ids),
     )
-    return [_open_lead(dict(row)) for row in rows]
+    return [open_lead(dict(row)) for row in rows]
 
 
-def _open_lead(fields: dict[str, Any]) -> OpenLead:
+def open_lead(fields: dict[str, Any]) -> OpenLead:
+    """A lead as registration sees it, of the columns that it reads."""
     contact = Contact(**{name: fields.pop(name) for name in Contact.__slots__})
     return OpenLead(**fields, contact=contact)
 
@@ -80,7 +85,7 @@ async def take_lead_ids(connection: Connection, count: int) -> list[int]:
 async def save_leads(
     connection: Connection, leads: Sequence[OpenLead], now: datetime, pending: Collection[int] = ()
 ) -> None:
-    """Write what further inquiries changed on locked leads.
+    """Write what further inquiries and updates changed on locked leads.
 
     A `repeat_of_id` that is `pending`, which is a lead that is not there yet, is left to the statement that opens it.
     """
@@ -89,12 +94,14 @@ async def save_leads(
         UPDATE leads SET
             version = row.version, is_repeat = row.is_repeat, repeat_of_id = row.repeat_of_id,
             first_name = row.first_name, last_name = row.last_name, phone = row.phone, phone_key = row.phone_key,
-            email = row.email, email_key = row.email_key, language = row.language, updated_at = $12
+            email = row.email, email_key = row.email_key, language = row.language,
+            first_response_at = row.first_response_at, updated_at = $13
         FROM unnest(
-            $1::bigint[], $2::int[], $3::boolean[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::text[], $10::text[], $11::text[]
+            $1::bigint[], $2::int[], $3::boolean[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[],
+            $8::text[], $9::text[], $10::text[], $11::text[], $12::text[]
         ) AS row (
-            id, version, is_repeat, repeat_of_id, first_name, last_name, phone, phone_key, email, email_key, language
+            id, version, is_repeat, repeat_of_id, first_response_at, first_name, last_name, phone, phone_key, email,
+            email_key, language
         )
         WHERE leads.id = row.id
         """,
@@ -102,6 +109,7 @@ async def save_leads(
         [lead.version for lead in leads],
         [lead.is_repeat for lead in leads],
         [None if lead.repeat_of_id in pending else lead.repeat_of_id for lead in leads],
+        [lead.first_response_at for lead in leads],
         *contact_columns(leads),
         now,
     )

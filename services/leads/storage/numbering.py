@@ -42,11 +42,11 @@ WITH wanted AS (
         $1::bigint[], $2::uuid[], $3::date[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::boolean[],
         $9::bigint[], $10::bigint[], $11::timestamptz[], $12::int[], $13::text[], $14::text[], $15::text[],
         $16::text[], $17::text[], $18::text[], $19::text[], $30::text[], $31::text[], $32::smallint[], $33::text[],
-        $34::text[], $35::text[]
+        $34::text[], $35::text[], $37::timestamptz[]
     ) WITH ORDINALITY AS row (
         id, lead_uuid, business_date, person_id, channel, account, thread, is_repeat, repeat_of_id,
         preferred_owner_id, created_at, version, first_name, last_name, phone, phone_key, email, email_key,
-        language, source, note, step, abandon_reason, tags, custom, position
+        language, source, note, step, abandon_reason, tags, custom, first_response_at, position
     )
 ), taken AS (
     INSERT INTO day_counters AS counter (business_date, last_serial)
@@ -62,7 +62,8 @@ WITH wanted AS (
     INSERT INTO leads (
         id, lead_uuid, number, business_date, serial, person_id, source, channel, account, thread, is_ready,
         is_repeat, repeat_of_id, preferred_owner_id, version, created_at, updated_at, hand_over_at, first_name,
-        last_name, phone, phone_key, email, email_key, language, note, step, abandon_reason, tags, custom
+        last_name, phone, phone_key, email, email_key, language, note, step, abandon_reason, tags, custom,
+        first_response_at
     )
     SELECT
         id, lead_uuid,
@@ -71,7 +72,7 @@ WITH wanted AS (
         business_date, serial, person_id, source, channel, account, thread, true, is_repeat, repeat_of_id,
         preferred_owner_id, version, created_at, $20::timestamptz, $20::timestamptz + $21::interval, first_name,
         last_name, phone, phone_key, email, email_key, language, note, step, abandon_reason,
-        ARRAY(SELECT jsonb_array_elements_text(tags::jsonb)), custom::jsonb
+        ARRAY(SELECT jsonb_array_elements_text(tags::jsonb)), custom::jsonb, first_response_at
     FROM numbered
     RETURNING *
 ), marked AS (
@@ -136,6 +137,7 @@ async def open_leads(
         [orjson.dumps(list(extra.tags)).decode() for extra in extras],
         [orjson.dumps(dict(extra.custom)).decode() for extra in extras],
         list(wanted),
+        [lead.first_response_at for lead in leads],
     )
     return {row["id"]: dict(row) for row in rows}
 

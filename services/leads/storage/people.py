@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.leads.domain.people import Address, Candidate, Reason, StatedName
+from shared.contracts.inquiries import Identity
 from shared.contracts.words import Evidence
 from shared.kit.database import Connection
 
@@ -19,11 +20,12 @@ class Writing(NamedTuple):
 
 
 class StoredAddress(NamedTuple):
-    """An address in the database, with the evidence that its owner gave for it."""
+    """An address in the database, with the evidence that its owner gave for it, and until when they had it."""
 
     id: int
     person_id: int
     evidence: str
+    ended_at: datetime | None
 
 
 class StoredPerson(NamedTuple):
@@ -58,7 +60,7 @@ async def lock_addresses(
             WITH ORDINALITY AS row (kind, scope, match_key, value, evidence, person_id, position)
         ORDER BY row.position
         ON CONFLICT (kind, scope, match_key) DO UPDATE SET last_seen_at = excluded.last_seen_at
-        RETURNING id, kind, scope, match_key, person_id, evidence
+        RETURNING id, kind, scope, match_key, person_id, evidence, ended_at
         """,
         [row.address.kind for row in ordered],
         [row.address.scope for row in ordered],
@@ -75,7 +77,7 @@ async def list_addresses(connection: Connection, addresses: Collection[Address])
     """Whose these addresses are, without locking them; unknown ones are left out."""
     rows = await connection.fetch(
         """
-        SELECT id, kind, scope, match_key, person_id, evidence FROM identities
+        SELECT id, kind, scope, match_key, person_id, evidence, ended_at FROM identities
         JOIN unnest($1::text[], $2::text[], $3::text[]) AS row (kind, scope, match_key)
             USING (kind, scope, match_key)
         """,
@@ -89,7 +91,7 @@ async def list_addresses(connection: Connection, addresses: Collection[Address])
 def _addresses(rows: Iterable[Any]) -> dict[Address, StoredAddress]:
     return {
         Address(row["kind"], row["scope"], row["match_key"]): StoredAddress(
-            row["id"], row["person_id"], row["evidence"]
+            row["id"], row["person_id"], row["evidence"], row["ended_at"]
         )
         for row in rows
     }
@@ -199,6 +201,32 @@ async def raise_evidence(connection: Connection, proofs: Sequence[tuple[int, str
         [identity_id for identity_id, _ in proofs],
         [value for _, value in proofs],
         Evidence.VERIFIED,
+    )
+
+
+async def end_addresses(connection: Connection, ends: Sequence[tuple[int, datetime | None]]) -> None:
+    """Note until when the owners of locked addresses had them, as (identity id, time); None while they have them."""
+    await connection.execute(
+        """
+        UPDATE identities SET ended_at = row.ended_at
+        FROM unnest($1::bigint[], $2::timestamptz[]) AS row (id, ended_at) WHERE identities.id = row.id
+        """,
+        [identity_id for identity_id, _ in ends],
+        [ended_at for _, ended_at in ends],
+    )
+
+
+async def take_over_addresses(connection: Connection, taken: Sequence[tuple[int, Identity]], now: datetime) -> None:
+    """Write what the new owners of locked addresses showed of them, as (identity id, how they showed it)."""
+    await connection.execute(
+        """
+        UPDATE identities SET value = row.value, evidence = row.evidence, first_seen_at = $4
+        FROM unnest($1::bigint[], $2::text[], $3::text[]) AS row (id, value, evidence) WHERE identities.id = row.id
+        """,
+        [identity_id for identity_id, _ in taken],
+        [identity.value for _, identity in taken],
+        [identity.evidence for _, identity in taken],
+        now,
     )
 
 

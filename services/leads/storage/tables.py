@@ -74,7 +74,10 @@ class Person(LeadsTable, table=True):
 
 
 class PersonIdentity(LeadsTable, table=True):
-    """An address and the one person it belongs to; `evidence` is the strongest that was seen for it."""
+    """An address and the one person it belongs to; `evidence` is the strongest that was seen for it.
+
+    `ended_at` is when a platform said that its owner had it no longer: what was sent later is somebody else's.
+    """
 
     __tablename__ = "identities"
     __table_args__ = (
@@ -95,6 +98,7 @@ class PersonIdentity(LeadsTable, table=True):
     )
     first_seen_at: datetime = Field(sa_type=INSTANT)
     last_seen_at: datetime = Field(sa_type=INSTANT)
+    ended_at: datetime | None = Field(default=None, sa_type=INSTANT)
 
 
 class PersonCandidate(LeadsTable, table=True):
@@ -140,7 +144,10 @@ class Claim(LeadsTable, table=True):
 
 
 class Inquiry(LeadsTable, table=True):
-    """What somebody sent. Everything personal is in `sender`, `text`, `content` and `attribution`."""
+    """What somebody sent. Everything personal is in `sender`, `text`, `content` and `attribution`.
+
+    `edited_at` is when the text was written that is there now; `revoked_at`, when they took it back: then it is empty.
+    """
 
     __tablename__ = "inquiries"
     __table_args__ = (Index("ix_inquiries_lead_id", "lead_id", "sent_at", "id"),)
@@ -158,6 +165,42 @@ class Inquiry(LeadsTable, table=True):
     text: str | None = Field(default=None, sa_type=Text)
     content: dict[str, Any] = Field(sa_type=JSONB)
     attribution: dict[str, Any] = Field(sa_type=JSONB)
+    edited_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    revoked_at: datetime | None = Field(default=None, sa_type=INSTANT)
+
+
+class ParkedUpdate(LeadsTable, table=True):
+    """An update whose target is not there yet, under the name of the target; has personal data, for a month at most.
+
+    An update of somebody with several addresses waits under each of them.
+    """
+
+    __tablename__ = "parked_updates"
+    __table_args__ = (
+        UniqueConstraint("target", "dedupe_key", name="uq_parked_updates_target"),
+        Index("ix_parked_updates_dedupe_key", "dedupe_key"),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    target: str = Field(sa_type=Text)
+    dedupe_key: str = Field(sa_type=Text)
+    type: str = Field(sa_type=Text)
+    body: str = Field(sa_type=Text)
+    sent_at: datetime = Field(sa_type=INSTANT)
+    parked_at: datetime = Field(sa_type=INSTANT)
+
+
+class OptOutWish(LeadsTable, table=True):
+    """Whether a person wants to be left alone on a channel: the wish that was expressed last, at `changed_at`."""
+
+    __tablename__ = "opt_outs"
+    __table_args__ = (CheckConstraint("origin IN ('message', 'preference')", name="origin"),)
+
+    person_id: int = Field(sa_column=Column(BigInteger, ForeignKey("people.id"), primary_key=True))
+    channel: str = Field(sa_type=Text, primary_key=True)
+    is_opted_out: bool
+    changed_at: datetime = Field(sa_type=INSTANT)
+    origin: str = Field(sa_type=Text)
 
 
 class Lead(LeadsTable, table=True):

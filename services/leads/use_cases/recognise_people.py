@@ -1,6 +1,6 @@
 """The first step of a registration: whose inquiries are these? Ends with all of these people locked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,54 +8,74 @@ from services.leads.domain.openings import stated_name
 from services.leads.domain.people import Address, Directory, Introduction, Meeting, StatedName, address_of, joining
 from services.leads.storage import people as storage
 from services.leads.storage.people import StoredAddress, StoredPerson, Writing
-from shared.contracts.inquiries import InquiryReceived
+from shared.contracts.inquiries import AnyIntakeEvent, Identity, IdentityChanged, ResponseSent
 from shared.contracts.words import Evidence
 from shared.kit.database import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Who sent each inquiry, in their order, and everybody who was known before and is locked now."""
+    """Whom each event concerns, in their order, and everybody who was known before and is locked now.
 
-    meetings: Sequence[Meeting]
+    Only somebody to whom we wrote may be nobody known: what they never told us makes nobody a person.
+    """
+
+    meetings: Sequence[Meeting | None]
     known: dict[int, StoredPerson]
 
 
-async def recognise_people(connection: Connection, inquiries: Sequence[InquiryReceived], now: datetime) -> Recognised:
+async def recognise_people(
+    connection: Connection, inquiries: Sequence[AnyIntakeEvent], now: datetime, also: Collection[int] = ()
+) -> Recognised:
     """Resolve the people of a batch by their identities, and write what it teaches about them.
 
-    Locks the addresses, then the people who own or share them, each in sorted order; who is whom is decided only
-    then, on rows that nobody else can change.
+    Locks the addresses, then the people who own or share them and those in `also`, each in sorted order; who is whom
+    is decided only then, on rows that nobody else can change.
     """
     spare_ids = await storage.take_person_ids(connection, len(inquiries))
     addresses = await _lock_addresses(connection, inquiries, spare_ids, now)
     spares = set(spare_ids)
     known = {address: found for address, found in addresses.items() if found.person_id not in spares}
     sharers = await _sharers(connection, inquiries, known)
-    person_ids = {found.person_id for found in known.values()}.union(*sharers.values())
+    answered = await _answered(connection, inquiries, addresses)
+    person_ids = {found.person_id for found in (known | answered).values()}.union(also, *sharers.values())
     people = await storage.lock_people(connection, person_ids) if person_ids else {}
     claimed = await _claimed(connection, inquiries, addresses)
+    seen = answered | claimed | known
     directory = Directory(
-        owners={address: found.person_id for address, found in (known | claimed).items()},
-        proven={address for address, found in (known | claimed).items() if found.evidence == Evidence.VERIFIED},
+        owners={address: found.person_id for address, found in seen.items()},
+        proven={address for address, found in seen.items() if found.evidence == Evidence.VERIFIED},
         sharers=sharers,
         names={person_id: person.name for person_id, person in people.items()},
+        ended={address: found.ended_at for address, found in seen.items() if found.ended_at is not None},
     )
-    meetings = [
-        directory.meet(Introduction(inquiry.sender.identities, stated_name(inquiry), spare_id))
-        for inquiry, spare_id in zip(inquiries, spare_ids, strict=True)
-    ]
+    meetings = [_meet(directory, inquiry, spare_id) for inquiry, spare_id in zip(inquiries, spare_ids, strict=True)]
     await _write_people(connection, directory, _profiles(inquiries, meetings), people, now)
     await write_addresses(connection, directory, addresses | claimed, now)
     return Recognised(meetings, people)
 
 
+def _meet(directory: Directory, event: AnyIntakeEvent, spare_id: int) -> Meeting | None:
+    if isinstance(event, ResponseSent):
+        return directory.recall(event.sender.identities, event.sent_at)
+    ended = event.previous if isinstance(event, IdentityChanged) else ()
+    return directory.meet(Introduction(_told(event), stated_name(event), spare_id, event.sent_at, ended))
+
+
+def _told(event: AnyIntakeEvent) -> Sequence[Identity]:
+    """The identities by which an event makes somebody known."""
+    if isinstance(event, ResponseSent):
+        return ()
+    identities = event.sender.identities
+    return (*event.previous, *identities) if isinstance(event, IdentityChanged) else identities
+
+
 async def _lock_addresses(
-    connection: Connection, inquiries: Sequence[InquiryReceived], spare_ids: Sequence[int], now: datetime
+    connection: Connection, inquiries: Sequence[AnyIntakeEvent], spare_ids: Sequence[int], now: datetime
 ) -> dict[Address, StoredAddress]:
     writings: dict[Address, Writing] = {}
     for inquiry, spare_id in zip(inquiries, spare_ids, strict=True):
-        for identity in joining(inquiry.sender.identities):
+        for identity in joining(_told(inquiry)):
             address = address_of(identity)
             # The first to show a new address gets it, with their evidence; who shows it later may be somebody else.
             writings.setdefault(address, Writing(address, identity.value, identity.evidence, spare_id))
@@ -63,12 +83,12 @@ async def _lock_addresses(
 
 
 async def _sharers(
-    connection: Connection, inquiries: Sequence[InquiryReceived], known: dict[Address, StoredAddress]
+    connection: Connection, inquiries: Sequence[AnyIntakeEvent], known: dict[Address, StoredAddress]
 ) -> dict[Address, list[int]]:
     stated = {
         address_of(identity)
         for inquiry in inquiries
-        for identity in inquiry.sender.identities
+        for identity in _told(inquiry)
         if identity.evidence is Evidence.STATED
     }
     ids = {known[address].id: address for address in stated & known.keys()}
@@ -77,7 +97,7 @@ async def _sharers(
 
 
 async def _claimed(
-    connection: Connection, inquiries: Sequence[InquiryReceived], addresses: dict[Address, StoredAddress]
+    connection: Connection, inquiries: Sequence[AnyIntakeEvent], addresses: dict[Address, StoredAddress]
 ) -> dict[Address, StoredAddress]:
     claimed = {
         address_of(identity)
@@ -89,10 +109,26 @@ async def _claimed(
     return await storage.list_addresses(connection, unknown) if unknown else {}
 
 
-def _profiles(inquiries: Sequence[InquiryReceived], meetings: Sequence[Meeting]) -> dict[int, str | None]:
+async def _answered(
+    connection: Connection, inquiries: Sequence[AnyIntakeEvent], addresses: dict[Address, StoredAddress]
+) -> dict[Address, StoredAddress]:
+    """The addresses that we wrote to, of those that are known."""
+    written_to = {
+        address_of(identity)
+        for event in inquiries
+        if isinstance(event, ResponseSent)
+        for identity in event.sender.identities
+    }
+    unknown = written_to - addresses.keys()
+    return await storage.list_addresses(connection, unknown) if unknown else {}
+
+
+def _profiles(inquiries: Sequence[AnyIntakeEvent], meetings: Sequence[Meeting | None]) -> dict[int, str | None]:
     """The latest profile name of each person in the batch."""
     profiles: dict[int, str | None] = {}
     for inquiry, meeting in zip(inquiries, meetings, strict=True):
+        if meeting is None or isinstance(inquiry, ResponseSent):
+            continue
         profiles[meeting.person_id] = inquiry.sender.profile_name or profiles.get(meeting.person_id)
     return profiles
 
@@ -133,6 +169,12 @@ async def write_addresses(
     if directory.raised:
         proofs = [(stored[address].id, value) for address, value in directory.raised.items()]
         await storage.raise_evidence(connection, proofs)
+    if directory.taken_over:
+        taken = [(stored[address].id, identity) for address, identity in directory.taken_over.items()]
+        await storage.take_over_addresses(connection, taken, now)
+    if directory.ends:
+        ends = [(stored[address].id, directory.ended.get(address)) for address in directory.ends]
+        await storage.end_addresses(connection, ends)
     if directory.candidates:
         flagged = [(candidate, stored[candidate.address].id) for candidate in directory.candidates]
         await storage.flag_candidates(connection, flagged, now)

@@ -1,4 +1,4 @@
-"""Registering a batch of inquiries: each has one effect, each person one open lead, each lead its number.
+"""Registering a batch of inquiries and updates: one effect each, one open lead a person, a number for each lead.
 
 One transaction, and a handful of statements whatever the size of the batch. All writers take their locks in one
 order: claims by key, identities by address, people by id, open leads by id, the day's counter. Each is a statement
@@ -12,14 +12,16 @@ from typing import Any
 
 from services.leads.domain.announcements import announce, settle
 from services.leads.domain.hand_over import HandOverPolicy
-from services.leads.domain.openings import Entry, Extras, LeadBook, created_at_of, describe
-from services.leads.storage import claims, journal, leads, numbering
+from services.leads.domain.openings import Extras, LeadBook, created_at_of, describe
+from services.leads.domain.updates import Answer, UpdateBook
+from services.leads.storage import claims, journal, leads, numbering, updates
 from services.leads.storage.claims import Claimed, Outcome
 from services.leads.storage.journal import HistoryLine
 from services.leads.storage.numbering import NumberedEvent, Opening
+from services.leads.use_cases.apply_updates import find_pending, keys_concerned, open_update_book, write_updates
 from services.leads.use_cases.recognise_people import Recognised, recognise_people
 from shared.contracts.events import Event, event_type
-from shared.contracts.inquiries import InquiryReceived, InquirySettled
+from shared.contracts.inquiries import AnyIntakeEvent, InquiryReceived, InquirySettled, IntakeEvent
 from shared.contracts.topics import LEAD_EVENTS, SETTLEMENTS, Topic
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit import outbox
@@ -41,13 +43,13 @@ class Registered:
 
 async def register_inquiries(
     connection: Connection,
-    inquiries: Sequence[InquiryReceived],
+    inquiries: Sequence[AnyIntakeEvent],
     now: datetime,
     policy: HandOverPolicy,
     actor: str = "system",
     extras: Mapping[str, Extras] | None = None,
 ) -> dict[str, Registered]:
-    """Give every inquiry its one effect and answer every claim; returns the answers by dedupe key.
+    """Give every inquiry or update its one effect and answer every claim; returns the answers by dedupe key.
 
     `extras`, by dedupe key, are what a lead gets beside the inquiry that opens it.
 
@@ -55,7 +57,7 @@ async def register_inquiries(
     caller retries the whole transaction after a deadlock, and commits right after this, since the day's counter
     is locked from the last statement on.
     """
-    unique: dict[str, InquiryReceived] = {}
+    unique: dict[str, AnyIntakeEvent] = {}
     for inquiry in inquiries:
         unique.setdefault(inquiry.dedupe_key, inquiry)
     pairs = [(key, inquiry.receipt_id if _has_receipt(inquiry) else None) for key, inquiry in unique.items()]
@@ -63,26 +65,30 @@ async def register_inquiries(
     old = unique.keys() - taken
     known = await claims.list_claimed(connection, old) if old else {}
     fresh = [inquiry for key, inquiry in unique.items() if key in taken]
-    book = await _place(connection, fresh, now, extras or {}) if fresh else LeadBook(iter(()))
+    book = await _place(connection, fresh, now, extras or {}) if fresh else UpdateBook(LeadBook(iter(())))
     await _write(connection, book, now, actor)
-    opened = await _announce(connection, book, _settlements(inquiries, book, known, now), now, policy)
-    placed = {entry.inquiry.dedupe_key: entry for entry in book.placed()}
-    return {key: _answer(placed.get(key), known.get(key), opened) for key in unique}
+    settlements = _settlements(inquiries, book.answers, known, now)
+    opened = await _announce(connection, book.leads, settlements, now, policy)
+    return {key: _answer(book.answers.get(key), known.get(key), opened) for key in unique}
 
 
 async def _place(
-    connection: Connection, inquiries: Sequence[InquiryReceived], now: datetime, extras: Mapping[str, Extras]
-) -> LeadBook:
-    """Find out who wrote, lock them, and then, with a fresh snapshot, which leads they have."""
-    recognised = await recognise_people(connection, inquiries, now)
-    book = await _open_book(connection, inquiries, recognised)
-    book.extras = extras
-    for inquiry, meeting in zip(inquiries, recognised.meetings, strict=True):
-        book.place(inquiry, meeting)
+    connection: Connection, events: Sequence[AnyIntakeEvent], now: datetime, extras: Mapping[str, Extras]
+) -> UpdateBook:
+    """Find out whom it concerns, lock them, and then, with a fresh snapshot, which leads they have and what waits."""
+    concerned = keys_concerned(events)
+    also = await updates.list_people_of(connection, concerned) if concerned else ()
+    recognised = await recognise_people(connection, events, now, also)
+    pending = await find_pending(connection, events, recognised.meetings)
+    leads_book = await _open_book(connection, events, recognised)
+    leads_book.extras = extras
+    book = await open_update_book(connection, leads_book, pending, events, recognised.meetings)
+    for event, meeting in zip(events, recognised.meetings, strict=True):
+        book.take(event, meeting)
     return book
 
 
-async def _open_book(connection: Connection, inquiries: Sequence[InquiryReceived], recognised: Recognised) -> LeadBook:
+async def _open_book(connection: Connection, events: Sequence[AnyIntakeEvent], recognised: Recognised) -> LeadBook:
     known = recognised.known
     found = await leads.lock_open_leads(connection, known) if known else []
     open_leads = {lead.person_id: lead for lead in found}
@@ -90,8 +96,13 @@ async def _open_book(connection: Connection, inquiries: Sequence[InquiryReceived
     for lead_id, touch in await leads.list_touches(connection, by_id) if by_id else ():
         by_id[lead_id].take(touch)
     closed = known.keys() - open_leads.keys()
-    to_open = {meeting.person_id for meeting in recognised.meetings} - open_leads.keys()
-    promised = {inquiry.lead_uuid for inquiry in inquiries if inquiry.lead_uuid}
+    inquirers = {
+        meeting.person_id
+        for event, meeting in zip(events, recognised.meetings, strict=True)
+        if isinstance(event, InquiryReceived) and meeting is not None
+    }
+    to_open = inquirers - open_leads.keys()
+    promised = {event.lead_uuid for event in events if isinstance(event, InquiryReceived) and event.lead_uuid}
     return LeadBook(
         new_ids=iter(await leads.take_lead_ids(connection, len(to_open)) if to_open else ()),
         open=open_leads,
@@ -105,19 +116,24 @@ async def _open_book(connection: Connection, inquiries: Sequence[InquiryReceived
     )
 
 
-async def _write(connection: Connection, book: LeadBook, now: datetime, actor: str) -> None:
+async def _write(connection: Connection, updated: UpdateBook, now: datetime, actor: str) -> None:
     """Write everything that needs no number."""
-    if not book.entries:
-        return
+    book = updated.leads
     if changed := book.changed():
         new_ids = {lead.id for lead in book.open.values() if lead.number is None}
         await leads.save_leads(connection, changed, now, pending=new_ids)
-    placed = book.placed()
-    await journal.add_inquiries(connection, [(entry.lead.id, entry.inquiry) for entry in placed])
-    lines = [HistoryLine(entry.lead.id, describe(entry), entry.changes, actor) for entry in book.entries]
-    await journal.add_history(connection, lines, now)
-    outcomes = [Outcome(entry.inquiry.dedupe_key, str(entry.outcome), entry.lead.id) for entry in placed]
-    await claims.store_outcomes(connection, outcomes)
+    if book.placed:
+        await journal.add_inquiries(connection, [(lead.id, inquiry) for lead, inquiry in book.placed])
+    await write_updates(connection, updated, now)
+    if book.entries:
+        lines = [HistoryLine(entry.lead.id, describe(entry), entry.changes, actor) for entry in book.entries]
+        await journal.add_history(connection, lines, now)
+    if updated.answers:
+        outcomes = [
+            Outcome(key, str(answer.outcome), answer.lead.id if answer.lead else None)
+            for key, answer in updated.answers.items()
+        ]
+        await claims.store_outcomes(connection, outcomes)
     if book.aliases:
         await leads.add_aliases(connection, book.aliases, now)
 
@@ -155,7 +171,7 @@ async def _announce(
         if event.lead_id in new_ids
     ]
     rivals = [lead for lead in book.changed() if lead.repeat_of_id in new_ids]
-    wanted = [entry.lead.id for entry in book.placed() if entry.inquiry.dedupe_key in book.extras]
+    wanted = [lead.id for lead, inquiry in book.placed if inquiry.dedupe_key in book.extras]
     return await numbering.open_leads(
         connection, openings, numbered, now, policy.wait_after(0), rivals=rivals, wanted=wanted
     )
@@ -166,31 +182,30 @@ def _numbered(topic: Topic, key: object, event: Event, lead_id: int) -> Numbered
 
 
 def _settlements(
-    inquiries: Sequence[InquiryReceived], book: LeadBook, known: dict[str, Claimed], now: datetime
+    events: Sequence[IntakeEvent], answers: Mapping[str, Answer], known: Mapping[str, Claimed], now: datetime
 ) -> list[InquirySettled]:
     """An answer to every claim, also to one that came twice in this batch or was answered long ago."""
-    placed = {entry.inquiry.dedupe_key: entry for entry in book.placed()}
-    answers = []
-    for inquiry in filter(_has_receipt, inquiries):
-        entry = placed.get(inquiry.dedupe_key)
-        if entry is not None and entry.outcome is not None:
-            answers.append(settle(inquiry, entry.outcome, entry.lead, now))
+    settlements = []
+    for event in filter(_has_receipt, events):
+        answer = answers.get(event.dedupe_key)
+        if answer is not None:
+            settlements.append(settle(event, answer.outcome, answer.lead, now))
         else:
-            answers.append(_settle_again(inquiry, known[inquiry.dedupe_key], now))
-    return answers
+            settlements.append(_settle_again(event, known[event.dedupe_key], now))
+    return settlements
 
 
-def _has_receipt(inquiry: InquiryReceived) -> bool:
+def _has_receipt(event: IntakeEvent) -> bool:
     """Whether intake waits for an answer; what came by REST has its answer already."""
-    return inquiry.channel is not Channel.REST
+    return event.channel is not Channel.REST
 
 
-def _settle_again(inquiry: InquiryReceived, claimed: Claimed, now: datetime) -> InquirySettled:
+def _settle_again(event: IntakeEvent, claimed: Claimed, now: datetime) -> InquirySettled:
     return InquirySettled(
         event_id=new_id(),
         occurred_at=now,
-        correlation_id=inquiry.correlation_id,
-        receipt_id=inquiry.receipt_id,
+        correlation_id=event.correlation_id,
+        receipt_id=event.receipt_id,
         outcome=SettlementOutcome(claimed.outcome),
         reason=claimed.reason,
         lead_id=claimed.lead_id,
@@ -199,8 +214,9 @@ def _settle_again(inquiry: InquiryReceived, claimed: Claimed, now: datetime) -> 
     )
 
 
-def _answer(entry: Entry | None, claimed: Claimed | None, opened: Mapping[int, Mapping[str, Any]]) -> Registered:
-    if entry is not None and entry.outcome is not None:
-        return Registered(entry.outcome, entry.lead.id, opened.get(entry.lead.id))
+def _answer(answer: Answer | None, claimed: Claimed | None, opened: Mapping[int, Mapping[str, Any]]) -> Registered:
+    if answer is not None:
+        lead_id = answer.lead.id if answer.lead else None
+        return Registered(answer.outcome, lead_id, opened.get(lead_id) if lead_id is not None else None)
     assert claimed is not None
     return Registered(SettlementOutcome(claimed.outcome), claimed.lead_id)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from shared.contracts.inquiries import InquiryReceived, InquirySettled
+from shared.contracts.inquiries import InquirySettled, IntakeEvent
 from shared.contracts.topics import SETTLEMENTS
 from shared.contracts.words import SettlementOutcome
 from shared.kit import outbox
@@ -10,7 +10,7 @@ from shared.kit.database import Connection
 from shared.kit.identifiers import new_id
 
 
-async def reject_inquiry(connection: Connection, inquiry: InquiryReceived, reason: str, now: datetime) -> None:
+async def reject_inquiry(connection: Connection, inquiry: IntakeEvent, reason: str, now: datetime) -> None:
     """Answer an inquiry whose record was put aside. No claim is kept: replaying the dead letter registers it."""
     rejection = InquirySettled(
         event_id=new_id(),

@@ -51,6 +51,7 @@ async def state_addresses(session: AsyncSession, lead: Lead, held: HeldAddresses
         owners={address: found.person_id for address, found in known.items()},
         proven={address for address, found in known.items() if found.evidence == Evidence.VERIFIED},
         sharers={ids[identity_id]: found for identity_id, found in sharers.items()},
+        ended={address: found.ended_at for address, found in known.items() if found.ended_at is not None},
         # Of the others unlocked: their names only tell which sort of candidate this is.
         names=await storage.list_names(connection, people),
     )
