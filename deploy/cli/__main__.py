@@ -1,4 +1,4 @@
-"""`./leadline`: prepare, operate, and make the first account.
+"""`./leadline`: prepare, operate, connect accounts of the platforms, and make the first account of a person.
 
 Beside a system that `make run` started it finds that system's settings by itself; elsewhere the environment
 names the servers, as for the services.
@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from asyncpg import PostgresError
 
 from deploy import prepare
+from deploy.cli.channels import add_channels, run_channels
 from deploy.cli.ops import Command, consumers_status, run_command
 from deploy.local.assignments import read_assignments
 from deploy.local.servers import KAFKA, POSTGRES, VALKEY
@@ -30,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     create = admin.add_parser("create", help="make an account with the role admin; asks for the password")
     create.add_argument("--email", required=True)
     create.set_defaults(command="admin create")
+    add_channels(commands.add_parser("channels", help="accounts of the platforms"))
     _add_ops(commands.add_parser("ops", help="commands to running services, over Kafka"))
     return root
 
@@ -86,6 +88,8 @@ def main() -> int:
 
             password = os.environ.get("CONSOLE_ADMIN_PASSWORD") or getpass.getpass("Password: ")
             asyncio.run(create_admin(arguments.email, password))
+        elif arguments.command == "channels":
+            return asyncio.run(run_channels(arguments))
         elif arguments.action == "status":
             return asyncio.run(consumers_status())
         else:

@@ -89,6 +89,8 @@ def service_environment(settings: LocalSettings, servers: Mapping[str, str]) -> 
         # A killed worker's partitions wait this long for its successor.
         "LEADLINE_GROUP_SESSION_TIMEOUT_SECONDS": "6",
         "LEADLINE_SMTP_PORT": str(settings.smtp_port),
+        # Where the demo's own Graph API listens while it plays.
+        "INTAKE_GRAPH_URL": f"http://{LOOPBACK}:{settings.graph_port}",
         "CONSOLE_ADMIN_EMAIL": "admin@leadline.example",
         "NOTIFIER_MAIL_FROM": "Leadline <leadline@leadline.example>",
     }
@@ -99,8 +101,13 @@ def service_environment(settings: LocalSettings, servers: Mapping[str, str]) -> 
             "NOTIFIER_SMTP_STARTTLS": "false",
             "CONSOLE_MAIL_FOLDER": str(settings.data / MAIL),
         }
+    if os.environ.get("LEADLINE_PUBLIC_URL"):
+        # Whom the internet reaches, the real platforms can be connected to.
+        del told["INTAKE_GRAPH_URL"]
     for service in services_to_run():
         told[service.setting] = str(service.port)
+        if service.name == "intake":
+            told["LEADLINE_PUBLIC_URL"] = service.url
         told[f"LEADLINE_{service.name.upper()}_URL"] = service.url
     ours = servers.keys() if settings.given == {} else ()
     return {name: value if name in ours else os.environ.get(name) or value for name, value in told.items()}

@@ -19,6 +19,7 @@ class LocalSettings:
     data: Path
     ports: Ports
     smtp_port: int
+    graph_port: int
     given: dict[str, str]
 
     @classmethod
@@ -33,6 +34,7 @@ class LocalSettings:
                 kafka=read_port(environment, "LEADLINE_KAFKA_PORT", defaults.kafka),
             ),
             smtp_port=read_port(environment, "LEADLINE_SMTP_PORT", 18025),
+            graph_port=read_port(environment, "LEADLINE_GRAPH_PORT", 18026),
             # A shell that has sourced a running system's settings does not mean to give servers of its own.
             given={}
             if environment.get(EMBEDDED)

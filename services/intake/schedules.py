@@ -2,10 +2,15 @@
 
 from datetime import timedelta
 
+from services.intake.storage.accounts import find_highest_receipt, has_accounts, note_deliveries
 from services.intake.storage.counts import fold_counts
 from services.intake.use_cases.republish_receipts import RepublishReceipts
 from services.intake.use_cases.summarise_receipts import show, summarise_receipts
 from shared.kit.database import Database
+
+# How many receipts below the highest may still be written by transactions that began earlier.
+_LATE = 1000
+_BEFORE_START = 20_000
 
 
 class SilenceSweep:
@@ -37,4 +42,30 @@ class EquationGauge:
         async with self._database.connection() as connection:
             await fold_counts(connection)
             show(await summarise_receipts(connection))
+        return self._every
+
+
+class AccountWatch:
+    """Notes of each connected account when it delivered last, which also proves that it is connected.
+
+    It reads along behind the receipts, so that no delivery waits for it; what came in the minutes before a start is
+    looked at again.
+    """
+
+    name = "account watch"
+
+    def __init__(self, database: Database, every: timedelta = timedelta(seconds=2)) -> None:
+        self._database = database
+        self._every = every
+        self._read_up_to: int | None = None
+
+    async def tick(self) -> timedelta:
+        """Note what came since the last tick; nothing is read while no account is connected."""
+        async with self._database.connection() as connection:
+            if not await has_accounts(connection):
+                return self._every
+            if self._read_up_to is None:
+                self._read_up_to = await find_highest_receipt(connection) - _BEFORE_START
+            after = max(0, self._read_up_to - _LATE)
+            self._read_up_to = await note_deliveries(connection, after)
         return self._every

@@ -24,6 +24,8 @@ class IntakeSettings(ServiceSettings):
     connected accounts, the encryption key the one that seals and then those that only open. `database_url` overrides
     the common server whole. A secret that is missing, or made for development outside of it, is refused.
 
+    `graph_url` and `graph_version` are Meta's Graph API.
+
     `trusted_proxies` are addresses and networks, between commas, whose word in X-Forwarded-For is believed: behind a
     proxy that is not named all visitors share one address, and one form's limit per address. `turnstile_url` is who
     verifies the challenges of forms that have them.
@@ -38,6 +40,8 @@ class IntakeSettings(ServiceSettings):
     messenger_app_secret: SecretStr = SecretStr("")
     messenger_verify_token: SecretStr = SecretStr("")
     encryption_key: SecretStr = SecretStr("")
+    graph_url: str = "https://graph.facebook.com"
+    graph_version: str = Field("v26.0", pattern=r"^v[0-9]+\.[0-9]+$")
     trusted_proxies: str = ""
     turnstile_url: str = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
     sweep_seconds: float = Field(10.0, gt=0)

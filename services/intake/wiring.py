@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 
 from services.intake import handlers
 from services.intake.clients.form_limits import FormLimits
+from services.intake.clients.graph import GraphApi
 from services.intake.clients.turnstile import Turnstile
 from services.intake.domain.accounts import MESSENGER_DOOR, WHATSAPP_DOOR
 from services.intake.routes import ROUTERS, TRANSLATIONS
@@ -23,11 +24,12 @@ from services.intake.routes.bodies import LIMIT
 from services.intake.routes.form_providers import FormProviders
 from services.intake.routes.public_forms import PublicForms
 from services.intake.routes.webhooks import Webhook
-from services.intake.schedules import EquationGauge, SilenceSweep
+from services.intake.schedules import AccountWatch, EquationGauge, SilenceSweep
 from services.intake.settings import IntakeSettings, parts_of
 from services.intake.storage.accounts import DoorKeys
 from services.intake.storage.forms import prune_posts
 from services.intake.storage.receipt_writer import ReceiptWriter
+from services.intake.use_cases.connect_account import ConnectAccounts
 from services.intake.use_cases.manage_accounts import ManageAccounts
 from services.intake.use_cases.publish_receipts import ReceiptSource
 from services.intake.use_cases.receive_answers import ReceiveAnswers
@@ -110,6 +112,11 @@ def build_trust(own: IntakeSettings, database: Database) -> TrustedApps:
     return TrustedApps(database, build_seal(own), fixed)
 
 
+def build_graph(own: IntakeSettings, others: Others) -> GraphApi:
+    """Meta's Graph API."""
+    return GraphApi(others.http, own.graph_url, own.graph_version)
+
+
 def _door_keys(secrets: SecretStr, tokens: SecretStr) -> DoorKeys:
     return DoorKeys(
         tuple(part.encode() for part in parts_of(secrets)), tuple(part.encode() for part in parts_of(tokens))
@@ -128,10 +135,11 @@ def build_web(
         translations=TRANSLATIONS,
         body_limit=LIMIT,
     )
-    database, seal = assembly.database, build_seal(own)
-    app.state.backend = Backend(
-        database, assembly.clock, seal, ManageAccounts(database, seal), assembly.common.public_url
-    )
+    database, seal, public_url = assembly.database, build_seal(own), assembly.common.public_url
+    graph = build_graph(own, others)
+    connecting = ConnectAccounts(database, seal, assembly.clock, graph, public_url, own.development)
+    accounts = ManageAccounts(database, seal)
+    app.state.backend = Backend(database, assembly.clock, seal, accounts, connecting, public_url)
     return app
 
 
@@ -168,7 +176,11 @@ def build_worker(assembly: Assembly, own: IntakeSettings) -> tuple[Worker, Statu
     return assembly.worker(
         [assembly.consumer(SETTLEMENTS, decode_settlement, handlers.on_settlements, max_records=_SETTLEMENTS_AT_ONCE)],
         sources=[ReceiptSource(build_stamp(assembly), database.committed)],
-        loops=[SilenceSweep(republish, timedelta(seconds=own.sweep_seconds)), EquationGauge(database)],
+        loops=[
+            SilenceSweep(republish, timedelta(seconds=own.sweep_seconds)),
+            EquationGauge(database),
+            AccountWatch(database),
+        ],
         operations={
             "receipts.replay": handlers.on_replay_command,
             "secrets.reseal": partial(handlers.on_reseal_command, build_seal(own)),

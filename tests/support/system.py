@@ -33,7 +33,7 @@ class System:
         ports = Ports.free()
         taken = {ports.postgres, ports.valkey, ports.kafka, ports.kafka + 1}
         self.ports = {}
-        for name in (*SERVICE_PORTS, "smtp"):
+        for name in (*SERVICE_PORTS, "smtp", "graph"):
             self.ports[name] = free_port(excluding=taken)
             taken.add(self.ports[name])
         self._environment = {
@@ -45,6 +45,7 @@ class System:
             "LEADLINE_VALKEY_PORT": str(ports.valkey),
             "LEADLINE_KAFKA_PORT": str(ports.kafka),
             "LEADLINE_SMTP_PORT": str(self.ports["smtp"]),
+            "LEADLINE_GRAPH_PORT": str(self.ports["graph"]),
             **{f"{name.upper()}_PORT": str(self.ports[name]) for name in SERVICE_PORTS},
         }
         self._process: subprocess.Popen[bytes] | None = None

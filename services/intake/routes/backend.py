@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from services.intake.use_cases.connect_account import ConnectAccounts
 from services.intake.use_cases.manage_accounts import ManageAccounts
 from shared.contracts.words import Role
 from shared.kit.clock import Clock
@@ -21,6 +22,7 @@ class Backend:
     clock: Clock
     seal: Seal
     accounts: ManageAccounts
+    connecting: ConnectAccounts
     public_url: str
 
 

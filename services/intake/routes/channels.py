@@ -1,14 +1,16 @@
 """`/rest/channels`: the connected accounts of the platforms. Secrets go in and never come out."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from services.intake.domain.accounts import AccountState, callback_url, state_of
+from services.intake.domain.connecting import Step, StepReport, StepState
 from services.intake.routes.backend import Admin, AnyBackend, Backend, Limit, Supervisor
 from services.intake.routes.form_models import Flag, Name, Region
 from services.intake.routes.preconditions import IfMatch, version_of
@@ -108,6 +110,23 @@ class AccountView(BaseModel):
     updated_at: datetime
 
 
+class StepView(BaseModel):
+    """One step of connecting: how it went, and what a person should do, if anything."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    step: Step
+    state: StepState
+    advice: str | None
+
+
+class Connection(BaseModel):
+    """An account, and how far each step of connecting it is."""
+
+    account: AccountView
+    steps: list[StepView]
+
+
 class NewAccountView(AccountView):
     """An account with its verify token, which is shown this once."""
 
@@ -159,6 +178,20 @@ async def renew_verify_token(
     return _with_token(backend, renewed, token, response)
 
 
+@router.post("/{row_id}/connect")
+async def connect(backend: AnyBackend, _: Admin, row_id: RowId) -> Connection:
+    """Do all steps of connecting an account; repeatable. The last one waits for a message that really arrives."""
+    steps = await backend.connecting.connect(row_id)
+    return await _connection(backend, row_id, steps)
+
+
+@router.post("/{row_id}/check")
+async def check(backend: AnyBackend, _: Admin, row_id: RowId) -> Connection:
+    """See whether token and subscription are still good, changing nothing on the platform."""
+    steps = await backend.connecting.check(row_id)
+    return await _connection(backend, row_id, steps)
+
+
 @router.delete("/{row_id}", status_code=204)
 async def delete(backend: AnyBackend, _: Admin, row_id: RowId, if_match: IfMatch = None) -> None:
     """Forget an account with its secrets, and nothing that it delivered; 412 when `If-Match` is an older version."""
@@ -174,6 +207,11 @@ def to_view(backend: Backend, row: ChannelAccount) -> AccountView:
         state=state_of(row),
         callback_url=callback_url(backend.public_url, Channel(row.channel)),
     )
+
+
+async def _connection(backend: Backend, row_id: int, steps: Sequence[StepReport]) -> Connection:
+    account = to_view(backend, await backend.accounts.find(row_id))
+    return Connection(account=account, steps=[StepView.model_validate(step) for step in steps])
 
 
 def tagged(backend: Backend, row: ChannelAccount, response: Response) -> AccountView:

@@ -2,9 +2,10 @@
 
 from services.intake.clients.form_limits import TooManyPosts
 from services.intake.domain.forms import FieldRefused, FormUnreadable
+from services.intake.storage.accounts import AccountNotFound
 from services.intake.storage.receipt_writer import ReceiptsNotWritten
 from services.intake.use_cases.keep_post import KeyUsedForOtherContent
-from services.intake.use_cases.manage_accounts import AccountExists, AccountNotFound, AccountVersionOutdated
+from services.intake.use_cases.manage_accounts import AccountExists, AccountVersionOutdated
 from services.intake.use_cases.manage_forms import FormExists, FormInconsistent, FormNotFound, FormVersionOutdated
 from services.intake.use_cases.replay_receipts import ReceiptNotFound, ReceiptNotPutAway
 from shared.kit.problems import Problem, Translation, invalid_field

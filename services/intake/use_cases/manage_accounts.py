@@ -9,16 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.intake.storage.accounts import secret_place
+from services.intake.storage.accounts import AccountNotFound, secret_place
 from services.intake.storage.tables import ChannelAccount
 from shared.kit.database import Database
 from shared.kit.sealing import Seal
 
 _SEALED = ("app_secret", "access_token")
-
-
-class AccountNotFound(LookupError):
-    """There is no connected account with this id."""
 
 
 class AccountExists(Exception):
