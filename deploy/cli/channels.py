@@ -12,8 +12,8 @@ from deploy.cli.intake import Intake
 
 _CHANNELS: Final = ("whatsapp", "messenger", "instagram")
 # Secrets are asked for, or taken from here: an argument would stay in the shell's history and in the process list.
-_APP_SECRET: Final = "LEADLINE_CHANNEL_APP_SECRET"  # noqa: S105
-_ACCESS_TOKEN: Final = "LEADLINE_CHANNEL_ACCESS_TOKEN"  # noqa: S105
+_APP_SETTING: Final = "LEADLINE_CHANNEL_APP_SECRET"
+_ACCESS_SETTING: Final = "LEADLINE_CHANNEL_ACCESS_TOKEN"
 _MARKS: Final = {"done": "ok", "failed": "FAILED", "yours": "to do", "waiting": "waiting", "open": "-"}
 
 
@@ -22,7 +22,7 @@ def add_channels(channels: argparse.ArgumentParser) -> None:
     actions = channels.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="all connected accounts")
     connect = actions.add_parser(
-        "connect", help=f"connect an account; secrets are asked for, or in {_APP_SECRET} and so on"
+        "connect", help=f"connect an account; secrets are asked for, or in {_APP_SETTING} and so on"
     )
     connect.add_argument("channel", choices=_CHANNELS)
     connect.add_argument("account", help="phone number id, page id or Instagram account id")
@@ -91,7 +91,7 @@ async def _enter(intake: Intake, arguments: argparse.Namespace) -> tuple[dict[st
 def _secrets(known: Mapping[str, Any]) -> dict[str, str]:
     """The secrets that are given, and those that are asked for because they are still missing."""
     found = {}
-    for name, setting in (("app_secret", _APP_SECRET), ("access_token", _ACCESS_TOKEN)):
+    for name, setting in (("app_secret", _APP_SETTING), ("access_token", _ACCESS_SETTING)):
         value = os.environ.get(setting)
         if value is None and not known.get(f"has_{name}"):
             value = getpass.getpass(f"{name.replace('_', ' ').capitalize()}: ")

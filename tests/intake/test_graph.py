@@ -42,8 +42,8 @@ async def test_it_proves_that_it_knows_the_secret(graph: GraphApi, httpserver: H
 @pytest.mark.parametrize(
     ("status", "answer", "expected"),
     [
-        (400, refused(190), Refusal.TOKEN),
-        (401, {}, Refusal.TOKEN),
+        (400, refused(190), Refusal.UNAUTHORIZED),
+        (401, {}, Refusal.UNAUTHORIZED),
         (400, refused(10), Refusal.PERMISSION),
         (403, refused(299), Refusal.PERMISSION),
         (400, refused(103), Refusal.PERMISSION),

@@ -11,7 +11,7 @@ class Step(StrEnum):
 
     SECRETS = "secrets"
     ADDRESS = "address"
-    TOKEN = "token"  # noqa: S105
+    ACCESS = "access"
     CALLBACK = "callback"
     SUBSCRIPTION = "subscription"
     MESSAGE = "message"

@@ -28,7 +28,7 @@ _FULL = 95.0
 class Refusal(StrEnum):
     """Why the Graph API refuses; asking again does not help until somebody has changed something."""
 
-    TOKEN = "token"  # noqa: S105
+    UNAUTHORIZED = "not authorized"
     PERMISSION = "permission"
     NOT_FOUND = "not found"
     CALLBACK = "callback"
@@ -36,7 +36,7 @@ class Refusal(StrEnum):
 
 
 _ADVICE = {
-    Refusal.TOKEN: "The access token is not valid any more: make a new one and enter it.",
+    Refusal.UNAUTHORIZED: "The access token is not valid any more: make a new one and enter it.",
     Refusal.PERMISSION: "The app may not do this: grant it the permissions, and the owner of the token the role.",
     Refusal.NOT_FOUND: "Nothing with this id is visible to the token: check the id, permissions and asset access.",
     Refusal.CALLBACK: "The callback address did not answer the handshake: it must be reached by https from outside.",
@@ -78,7 +78,7 @@ def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> GraphE
     if code in _AWAY_CODES or error.get("is_transient") is True or status >= 500:
         return GraphAway(f"trouble of its own (status {status}, code {code})")
     if code in _TOKEN_CODES:
-        return GraphRefused(Refusal.TOKEN, code)
+        return GraphRefused(Refusal.UNAUTHORIZED, code)
     if code in _PERMISSION_CODES:
         return GraphRefused(Refusal.PERMISSION, code)
     if (code, subcode) in _NO_OBJECT or status == 404:
@@ -86,7 +86,7 @@ def read_failure(status: int, body: bytes, headers: Mapping[str, str]) -> GraphE
     if code == CALLBACK_REFUSED:
         return GraphRefused(Refusal.CALLBACK, code)
     if status in (401, 403):
-        return GraphRefused(Refusal.TOKEN if status == 401 else Refusal.PERMISSION, code or status)
+        return GraphRefused(Refusal.UNAUTHORIZED if status == 401 else Refusal.PERMISSION, code or status)
     return GraphRefused(Refusal.INVALID, code or status)
 
 

@@ -79,7 +79,7 @@ class _Walk:
     async def connecting(self) -> AsyncIterator[StepReport]:
         yield self._secrets()
         yield self._address()
-        yield await self._token()
+        yield await self._access()
         yield await self._callback()
         yield await self._subscribe()
         yield self._message()
@@ -87,7 +87,7 @@ class _Walk:
     async def checking(self) -> AsyncIterator[StepReport]:
         yield self._secrets()
         yield self._address()
-        yield await self._token()
+        yield await self._access()
         yield await self._subscription()
         yield self._message()
 
@@ -113,8 +113,8 @@ class _Walk:
         return StepReport(Step.ADDRESS, StepState.DONE)
 
     async def _token(self) -> StepReport:
-        await self._ask(Step.TOKEN, self._graph.get(self._account.account_id, self._credentials, fields="id"))
-        return StepReport(Step.TOKEN, StepState.DONE)
+        await self._ask(Step.ACCESS, self._graph.get(self._account.account_id, self._credentials, fields="id"))
+        return StepReport(Step.ACCESS, StepState.DONE)
 
     async def _callback(self) -> StepReport:
         """Enter our address into the app; the Graph API shakes hands with it before it answers."""
