@@ -112,7 +112,7 @@ class _Walk:
             raise StepFailed(Step.ADDRESS, "LEADLINE_PUBLIC_URL is not https", advice)
         return StepReport(Step.ADDRESS, StepState.DONE)
 
-    async def _token(self) -> StepReport:
+    async def _access(self) -> StepReport:
         await self._ask(Step.ACCESS, self._graph.get(self._account.account_id, self._credentials, fields="id"))
         return StepReport(Step.ACCESS, StepState.DONE)
 
