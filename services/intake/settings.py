@@ -29,6 +29,9 @@ class IntakeSettings(ServiceSettings):
     `trusted_proxies` are addresses and networks, between commas, whose word in X-Forwarded-For is believed: behind a
     proxy that is not named all visitors share one address, and one form's limit per address. `turnstile_url` is who
     verifies the challenges of forms that have them.
+
+    `opt_out_words` and `opt_in_words`, between commas, are the whole messages that mean STOP and START, in any case and
+    with or without accents; empty means the usual ones of our languages.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore", frozen=True)
@@ -44,6 +47,8 @@ class IntakeSettings(ServiceSettings):
     graph_version: str = Field("v26.0", pattern=r"^v[0-9]+\.[0-9]+$")
     trusted_proxies: str = ""
     turnstile_url: str = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
+    opt_out_words: str = ""
+    opt_in_words: str = ""
     sweep_seconds: float = Field(10.0, gt=0)
     development: bool = Field(False, validation_alias="LEADLINE_DEVELOPMENT")
 

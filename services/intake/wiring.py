@@ -18,6 +18,7 @@ from services.intake.clients.form_limits import FormLimits
 from services.intake.clients.graph import GraphApi
 from services.intake.clients.turnstile import Turnstile
 from services.intake.domain.accounts import MESSENGER_DOOR, WHATSAPP_DOOR
+from services.intake.domain.wishes import START_WORDS, STOP_WORDS, Wishes
 from services.intake.routes import ROUTERS, TRANSLATIONS
 from services.intake.routes.backend import Backend
 from services.intake.routes.bodies import LIMIT
@@ -169,13 +170,21 @@ def build_forms(own: IntakeSettings, assembly: Assembly, others: Others) -> list
     return [*forms.routes(), *providers.routes()]
 
 
+def build_wishes(own: IntakeSettings) -> Wishes:
+    """The words that mean STOP and START."""
+    stop, start = own.opt_out_words.split(","), own.opt_in_words.split(",")
+    return Wishes.of(
+        stop if own.opt_out_words.strip() else STOP_WORDS, start if own.opt_in_words.strip() else START_WORDS
+    )
+
+
 def build_worker(assembly: Assembly, own: IntakeSettings) -> tuple[Worker, Status]:
     """The receipts on their way out, the settlements on their way in, and the sweep between."""
     database = assembly.database
     republish = RepublishReceipts(database, assembly.broker)
     return assembly.worker(
         [assembly.consumer(SETTLEMENTS, decode_settlement, handlers.on_settlements, max_records=_SETTLEMENTS_AT_ONCE)],
-        sources=[ReceiptSource(build_stamp(assembly), database.committed)],
+        sources=[ReceiptSource(build_stamp(assembly), database.committed, build_wishes(own))],
         loops=[
             SilenceSweep(republish, timedelta(seconds=own.sweep_seconds)),
             EquationGauge(database),

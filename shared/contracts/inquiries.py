@@ -70,6 +70,7 @@ class InquiryReceived(IntakeEvent):
     `lead_uuid` is set where the edge already promised one (forms). `kind` is the channel's own word for the message
     type (`text`, `image`, `form`, …); `content` keeps what has no field of its own. `stands_for` is set on a message
     whose content the platform did not pass on yet: the dedupe key under which the content comes, if it ever does.
+    `takes_back_opt_out`: its whole text is START or its like, which is an inquiry only of somebody not opted out.
     """
 
     type: Literal["inquiry.received.v1"] = "inquiry.received.v1"
@@ -79,6 +80,7 @@ class InquiryReceived(IntakeEvent):
     attribution: dict[str, Any] = Field(default_factory=dict)
     lead_uuid: UUID | None = None
     stands_for: str | None = None
+    takes_back_opt_out: bool = False
 
 
 class InquiryEdited(IntakeEvent):

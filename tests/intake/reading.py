@@ -55,7 +55,11 @@ def read_one(channel: Channel, delivery: Any) -> Inquiry:
 
 def reasons(outcomes: list[Outcome]) -> list[str]:
     """What each outcome is, in a few words."""
-    return [
-        f"{type(one).__name__.lower()}: {one.reason}" if isinstance(one, (Ignored, Quarantined)) else one.kind
-        for one in outcomes
-    ]
+    return [in_words(one) for one in outcomes]
+
+
+def in_words(outcome: Outcome) -> str:
+    """What an outcome is: the kind of an inquiry, the name of an update, or the reason why it is neither."""
+    if isinstance(outcome, (Ignored, Quarantined)):
+        return f"{type(outcome).__name__.lower()}: {outcome.reason}"
+    return outcome.kind if isinstance(outcome, Inquiry) else type(outcome).__name__

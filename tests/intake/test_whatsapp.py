@@ -11,6 +11,8 @@ from tests.intake.deliveries import JOAO, LUPE, SCOPED, change, contact, dumped,
 from tests.intake.reading import NOW, read, read_one, reasons
 
 WHATSAPP = Channel.WHATSAPP
+NO_RECIPIENT = "quarantined: echo without a recipient"
+IGNORED_IDENTITY = "ignored: system:customer_identity_changed"
 AD = {
     "source_url": "https://fb.me/x",
     "source_id": "5501",
@@ -84,9 +86,15 @@ def test_everything_a_person_sends_is_an_inquiry(sent: dict[str, Any], text: str
     ("sent", "reason"),
     [
         (message(kind="reaction", reaction={"message_id": "wamid.B", "emoji": "👍"}), "ignored: reaction"),
-        (message(kind="edit", edit={"original_message_id": "wamid.B"}), "ignored: edit"),
-        (message(kind="revoke", revoke={"original_message_id": "wamid.B"}), "ignored: revoke"),
-        (message(kind="system", system={"type": "user_changed_number"}), "ignored: system"),
+        (message(kind="edit", edit={"original_message_id": "wamid.B"}), "quarantined: edit without a message"),
+        (message(kind="edit", edit={"message": {"type": "sticker"}}), "quarantined: edit without a target"),
+        (message(kind="revoke", revoke={}), "quarantined: revoke without a target"),
+        (
+            message(kind="system", system={"type": "user_changed_number"}),
+            "quarantined: user_changed_number without both ids",
+        ),
+        (message(kind="system", system={"type": "customer_identity_changed"}), IGNORED_IDENTITY),
+        (message(kind="system", system={"type": "moved"}), "quarantined: unknown system message"),
         (message(kind="request_welcome"), "ignored: request_welcome"),
         (message(kind="unsupported", errors=[{"code": 131051}]), "ignored: unsupported"),
         (message(kind="interactive", interactive={"type": "call_permission_reply"}), "ignored: call_permission_reply"),
@@ -107,13 +115,16 @@ def test_what_is_no_inquiry_says_why(sent: dict[str, Any], reason: str) -> None:
 @pytest.mark.parametrize(
     ("delivery", "expected"),
     [
-        (whatsapp(change(statuses=[{"id": "wamid.S", "status": "read", "recipient_id": LUPE}])), "ignored: status"),
+        (
+            whatsapp(change(statuses=[{"id": "wamid.S", "status": "read", "recipient_id": LUPE}])),
+            "ignored: status:read",
+        ),
         (whatsapp(change(errors=[{"code": 130501}])), "ignored: error"),
         (whatsapp(change(field="history", history=[{"threads": []}])), "ignored: history"),
         (whatsapp(change(field="account_update", event="ACCOUNT_DELETED")), "ignored: account_update"),
-        (whatsapp(change(field="smb_message_echoes", message_echoes=[message()])), "ignored: echo"),
+        (whatsapp(change(field="smb_message_echoes", message_echoes=[message()])), NO_RECIPIENT),
         (whatsapp(change(field="calls", calls=[{"id": "c1"}])), "ignored: calls"),
-        (whatsapp(change(field="user_id_update", user_id_update=[{}])), "ignored: user_id_update"),
+        (whatsapp(change(field="user_id_update", user_id_update=[])), "ignored: user_id_update"),
         (whatsapp(change(field="telepathy", thoughts=[1])), "quarantined: unknown field"),
         (whatsapp(change(messages=[])), "ignored: messages"),
         (whatsapp(change(messages="three")), "quarantined: messages is not a list"),
@@ -199,7 +210,10 @@ def test_only_a_requested_contact_card_is_the_senders_own() -> None:
     ]
     sent = message(sender=None, kind="contacts", from_user_id=SCOPED, contacts=cards)
     inquiry = read_one(WHATSAPP, whatsapp_messages(sent, contacts=[]))
-    assert {LUPE, SCOPED} == {identity.value for identity in inquiry.sender.identities}
+    verified = {one.value for one in inquiry.sender.identities if one.evidence is Evidence.VERIFIED}
+    assert {LUPE, SCOPED} == verified
+    claimed = {one.match_key for one in inquiry.sender.identities if one.evidence is Evidence.CLAIMED}
+    assert {"523312345678"} == claimed
     assert cards == inquiry.content["contacts"]
 
 

@@ -315,3 +315,16 @@ async def _paths(database: Database) -> dict[str, Any]:
 async def _close(database: Database) -> None:
     async with database.connection() as connection:
         await connection.execute("UPDATE leads SET status = 3, outcome = 'lost', closed_at = now()")
+
+
+async def test_start_takes_an_opt_out_back(database: Database) -> None:
+    """START of somebody who opted out opens no lead; of anybody else it is an inquiry, and a STOP before it is over."""
+    (stop,) = await register(database, opt_out("stop", OLD, minutes=1))
+    (start,) = await register(database, message("start", OLD, minutes=2, text="Start", takes_back_opt_out=True))
+    assert (UPDATE, UPDATE, None) == (stop.outcome, start.outcome, start.lead_id)
+    wishes = "SELECT is_opted_out FROM opt_outs ORDER BY person_id"
+    assert [{"is_opted_out": False}] == await rows(database, wishes)
+    (first,) = await register(database, message("hello", FRESH, minutes=2, text="Start", takes_back_opt_out=True))
+    await register(database, opt_out("late", FRESH, minutes=1))
+    assert NEW == first.outcome
+    assert [{"is_opted_out": False}] * 2 == await rows(database, wishes)

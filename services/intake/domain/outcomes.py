@@ -5,10 +5,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.contracts.inquiries import Sender
+from services.intake.domain.wishes import DEFAULT_WISHES, Wishes
+from shared.contracts.inquiries import Identity, Sender
 from shared.contracts.words import Channel
 
 LONGEST_TEXT = 20_000
+
+Key = tuple[str, ...]
+"""What makes an item the same again within its channel and account, as the splitter writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +23,66 @@ class Arrival:
     account: str
     received_at: datetime
     lead_uuid: UUID | None = None
+    wishes: Wishes = DEFAULT_WISHES
 
 
-@dataclass(frozen=True, slots=True)
-class Inquiry:
-    """Somebody wrote to us. `thread` names the conversation within channel and account, for ordering."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Something about one person. `thread` names the conversation within channel and account, for ordering."""
 
-    kind: str
     sent_at: datetime
     sender: Sender
     thread: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry(Told):
+    """Somebody wrote to us. `stands_for` is the item that brings the content, where the platform holds it back.
+
+    `takes_back_opt_out`: the text is START or its like, which is an inquiry only of who had not opted out.
+    """
+
+    kind: str
     text: str | None = None
     content: dict[str, Any] = field(default_factory=dict)
     attribution: dict[str, Any] = field(default_factory=dict)
+    stands_for: Key | None = None
+    takes_back_opt_out: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit(Told):
+    """Somebody changed what they had written, or took it back; `target` is the item that brought it."""
+
+    target: Key
+    is_revoked: bool = False
+    text: str | None = None
+    content: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityChange(Told):
+    """Somebody has the sender's identities instead of the `previous` ones."""
+
+    previous: tuple[Identity, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response(Told):
+    """We wrote to the sender, from a phone or an inbox of the platform."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptOut(Told):
+    """Somebody wants to be left alone on this channel, or no longer; `origin` as in `OptOutChanged`."""
+
+    is_opted_out: bool
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Understood, and no inquiry; `reason` is a short word to filter by."""
+    """Understood, and nothing for a lead; `reason` is a short word to filter by, with nothing personal in it."""
 
     reason: str
 
@@ -48,4 +94,5 @@ class Quarantined:
     reason: str
 
 
-Outcome = Inquiry | Ignored | Quarantined
+Published = Inquiry | Edit | IdentityChange | Response | OptOut
+Outcome = Published | Ignored | Quarantined

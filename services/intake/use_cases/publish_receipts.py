@@ -6,13 +6,13 @@ from datetime import datetime
 
 from services.intake.domain.items import BROKEN, WHOLE
 from services.intake.domain.normalise import normalise, to_body, to_event
-from services.intake.domain.outcomes import Ignored, Inquiry, Quarantined
+from services.intake.domain.outcomes import Ignored, Quarantined
 from services.intake.domain.receipts import NewReceipt, ReceiptState, WaitingReceipt
 from services.intake.domain.splitting import SPLITTERS
+from services.intake.domain.wishes import DEFAULT_WISHES, Wishes
 from services.intake.storage import receipts
 from services.intake.use_cases.receive_delivery import Stamp
 from shared.contracts.events import event_type
-from shared.contracts.inquiries import InquiryReceived
 from shared.contracts.topics import INQUIRIES, Topic
 from shared.kit.database import Connection
 from shared.kit.logging import describe
@@ -29,8 +29,9 @@ class ReceiptSource:
     name = "receipts"
     topics: Sequence[Topic] = (INQUIRIES,)
 
-    def __init__(self, stamp: Stamp, written: Signal) -> None:
+    def __init__(self, stamp: Stamp, written: Signal, wishes: Wishes = DEFAULT_WISHES) -> None:
         self._stamp = stamp
+        self._wishes = wishes
         self.written = written
 
     async def fetch(self, connection: Connection, limit: int) -> Sequence[Outgoing]:
@@ -75,11 +76,11 @@ class ReceiptSource:
         try:
             if parts := self._split_again(receipt):
                 return parts
-            outcome = normalise(receipt)
-            if not isinstance(outcome, Inquiry):
+            outcome = normalise(receipt, self._wishes)
+            if isinstance(outcome, (Ignored, Quarantined)):
                 return outcome
             event = to_event(receipt, outcome, self._stamp.privacy_key)
-            return Outgoing(receipt.id, INQUIRIES.name, event.thread, event_type(InquiryReceived), to_body(event))
+            return Outgoing(receipt.id, INQUIRIES.name, event.thread, event_type(event), to_body(event))
         except Exception as error:
             return Quarantined(f"adapter failed: {describe(error)}")
 

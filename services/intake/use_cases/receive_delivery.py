@@ -7,13 +7,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from services.intake.domain.items import Item
+from services.intake.domain.normalise import receipt_key
 from services.intake.domain.receipts import NewReceipt
 from services.intake.domain.splitting import SPLITTERS
 from services.intake.storage.receipt_writer import ReceiptWriter
 from shared.contracts.words import Channel
 from shared.kit.clock import Clock, business_date
 from shared.kit.identifiers import new_id
-from shared.kit.privacy import keyed_hash
 
 _SMALL = 256 * 1024
 
@@ -50,7 +50,7 @@ class Stamp:
 
     def dedupe_key(self, channel: Channel, account: str, *key: str) -> str:
         """The permanent key under which an item is the same item."""
-        return keyed_hash(self.privacy_key, "receipt", channel.value, account, *key)
+        return receipt_key(self.privacy_key, channel, account, key)
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,8 @@ class UpdateBook:
         ]
 
     def _place(self, inquiry: InquiryReceived, meeting: Meeting) -> None:
+        if self._takes_back(inquiry, meeting.person_id):
+            return
         if not (self._is_there(inquiry) or self._completes(inquiry, meeting.person_id)):
             entry = self.leads.place(inquiry, meeting)
             assert entry.outcome is not None
@@ -172,6 +174,20 @@ class UpdateBook:
         for target in targets_of(inquiry, meeting.person_id):
             for event in [*self.waiting.get(target, {}).values()]:
                 self._try_again(event, meeting.person_id)
+
+    def _takes_back(self, inquiry: InquiryReceived, person_id: int) -> bool:
+        """Whether an inquiry is no more than START or its like of somebody who had opted out."""
+        if not inquiry.takes_back_opt_out:
+            return False
+        before = self.opt_outs.get((person_id, str(inquiry.channel)))
+        if before is not None and inquiry.sent_at <= before.changed_at:
+            return False
+        lead = self.leads.open.get(person_id)
+        self._wish(OptOut(False, inquiry.sent_at, "message"), inquiry, lead, person_id)
+        if before is None or not before.is_opted_out:
+            return False
+        self._answer(inquiry, SettlementOutcome.UPDATE, lead)
+        return True
 
     def _is_there(self, placeholder: InquiryReceived) -> bool:
         """Whether the content that a message stands for came before it; then it has nothing to tell but its ad."""
@@ -234,7 +250,8 @@ class UpdateBook:
             case IdentityChanged():
                 found, targets = self._readdress(event, lead), _of_whom(event.previous, None)
             case OptOutChanged() if person_id is not None:
-                return self._opt_out(event, lead, person_id)
+                self._wish(OptOut(event.is_opted_out, event.sent_at, event.origin), event, lead, person_id)
+                return lead
             case _:
                 raise ValueError(f"{type(event).__name__} is no update")
         if found is None and not is_waiting:
@@ -280,19 +297,18 @@ class UpdateBook:
         )
         return lead
 
-    def _opt_out(self, wish: OptOutChanged, lead: OpenLead | None, person_id: int) -> OpenLead | None:
+    def _wish(self, wish: OptOut, cause: IntakeEvent, lead: OpenLead | None, person_id: int) -> None:
         """Keep the wish that was expressed last; of two at the same moment, the one to be left alone."""
-        key = (person_id, str(wish.channel))
+        key = (person_id, str(cause.channel))
         before = self.opt_outs.get(key)
-        if before and (wish.sent_at, wish.is_opted_out) <= (before.changed_at, before.is_opted_out):
-            return lead
-        self.opt_outs[key] = OptOut(wish.is_opted_out, wish.sent_at, wish.origin)
+        if before and (wish.changed_at, wish.is_opted_out) <= (before.changed_at, before.is_opted_out):
+            return
+        self.opt_outs[key] = wish
         self.changed_opt_outs.add(key)
         if lead is not None and wish.is_opted_out != (before is not None and before.is_opted_out):
-            where = channel_label(wish.channel)
+            where = channel_label(cause.channel)
             what = "Wants no messages any more on" if wish.is_opted_out else "Wants messages again on"
-            self.leads.change(lead, wish, f"{what} {where}", {}, OPT_OUTS)
-        return lead
+            self.leads.change(lead, cause, f"{what} {where}", {}, OPT_OUTS)
 
 
 def _of_whom(identities: Iterable[Identity], person_id: int | None) -> list[str]:

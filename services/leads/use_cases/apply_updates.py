@@ -90,7 +90,7 @@ async def open_update_book(
     wishing = {
         meeting.person_id
         for event, meeting in zip(events, meetings, strict=True)
-        if isinstance(event, OptOutChanged) and meeting is not None
+        if meeting is not None and _tells_a_wish(event)
     }
     return UpdateBook(
         leads=leads,
@@ -123,3 +123,7 @@ async def write_updates(connection: Connection, book: UpdateBook, now: datetime)
 
 def _late(keys: Collection[str], book: UpdateBook) -> list[Outcome]:
     return [Outcome(key, str(SettlementOutcome.UPDATE), book.applied[key].id) for key in keys]
+
+
+def _tells_a_wish(event: IntakeEvent) -> bool:
+    return isinstance(event, OptOutChanged) or (isinstance(event, InquiryReceived) and event.takes_back_opt_out)

@@ -2,22 +2,33 @@
 
 from typing import Any
 
+from services.intake.domain.adapters.claims import claims_in, merged
 from services.intake.domain.deliveries.messenger import kind_of
-from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Ignored, Inquiry, Outcome, Quarantined
+from services.intake.domain.outcomes import (
+    LONGEST_TEXT,
+    Arrival,
+    Edit,
+    Ignored,
+    Inquiry,
+    OptOut,
+    Outcome,
+    Quarantined,
+    Response,
+)
 from services.intake.domain.values import as_id, as_list, as_mapping, as_text, bounded, pick, read_instant
+from services.intake.domain.wishes import Wish
 from shared.contracts.inquiries import Identity, Sender
 from shared.contracts.words import Channel, Evidence, IdentityKind
 from shared.kit.emails import read_email
 from shared.kit.phones import parse_phone
 
-_KINDS = frozenset(("message", "postback", "referral", "optin"))
+_KINDS = frozenset(("message", "message_edit", "postback", "referral", "optin"))
 _IGNORED_KINDS = frozenset(
     (
         "account_linking",
         "app_roles",
         "delivery",
         "empty",
-        "message_edit",
         "message_request",
         "pass_thread_control",
         "policy_enforcement",
@@ -29,7 +40,8 @@ _IGNORED_KINDS = frozenset(
     )
 )
 _IGNORED_FIELDS = frozenset(("comments", "feed", "live_comments", "mention", "mentions", "ratings", "story_insights"))
-_TEST_PAGE, _TEST_MESSAGE = "0", "random_mid"
+# Meta: deliveries of the dashboard's test button.
+_TEST_PAGE = "0"
 
 
 def read_messenger(body: dict[str, Any], arrival: Arrival) -> Outcome:
@@ -41,18 +53,25 @@ def read_messenger(body: dict[str, Any], arrival: Arrival) -> Outcome:
         return _read_change(as_mapping(body["change"]), arrival)
     event = as_mapping(body.get("messaging"))
     kind = kind_of(event)
+    if kind != "empty" and arrival.account == _TEST_PAGE:
+        return Ignored("dashboard_test")
     if kind in _IGNORED_KINDS:
         return Ignored(kind)
-    if kind not in _KINDS:
-        return Quarantined("unknown kind of event")
+    return _read_event(kind, event, arrival) if kind in _KINDS else Quarantined("unknown kind of event")
+
+
+def _read_event(kind: str, event: dict[str, Any], arrival: Arrival) -> Outcome:
     subject = as_mapping(event.get(kind))
     sender_id = as_id(as_mapping(event.get("sender")).get("id"))
-    if reason := _no_inquiry(kind, subject, sender_id, arrival):
-        return Ignored(reason)
+    if subject.get("is_echo") is True or (sender_id is not None and sender_id == arrival.account):
+        # Instagram's echoes come among the messages, and not all of them say that they are one.
+        return _read_echo(subject, event, arrival)
     if not subject:
         return Quarantined(f"{kind} without content")
     if sender_id is None:
-        return Quarantined("no sender") if kind == "message" else Ignored("no sender id")
+        return Quarantined("no sender") if kind in ("message", "message_edit") else Ignored("no sender id")
+    if kind == "message_edit" or subject.get("is_deleted") is True:
+        return _read_edit(subject, event, sender_id, arrival)
     return _inquiry(kind, subject, event, sender_id, arrival)
 
 
@@ -65,40 +84,72 @@ def _read_change(change: dict[str, Any], arrival: Arrival) -> Outcome:
     return Ignored(field) if field in _IGNORED_FIELDS else Quarantined("unknown field")
 
 
-def _no_inquiry(kind: str, subject: dict[str, Any], sender_id: str | None, arrival: Arrival) -> str | None:
-    if subject.get("is_echo") is True or (sender_id is not None and sender_id == arrival.account):
-        # Instagram's echoes come among the messages, and not all of them say that they are one.
-        return "echo"
+def _read_echo(subject: dict[str, Any], event: dict[str, Any], arrival: Arrival) -> Outcome:
+    """What we wrote; taking it back is no response."""
     if subject.get("is_deleted") is True:
-        return "deleted"
-    if arrival.account == _TEST_PAGE and kind == "message" and subject.get("mid") == _TEST_MESSAGE:
-        return "dashboard_test"
-    return None
+        return Ignored("echo:deleted")
+    recipient = as_id(as_mapping(event.get("recipient")).get("id"))
+    if recipient is None or recipient == arrival.account:
+        return Ignored("echo")
+    return Response(
+        sent_at=read_instant(event.get("timestamp"), arrival.received_at),
+        sender=Sender(identities=(_person(recipient, arrival),)),
+        thread=recipient,
+    )
 
 
-def _inquiry(kind: str, subject: dict[str, Any], event: dict[str, Any], sender_id: str, arrival: Arrival) -> Inquiry:
+def _read_edit(subject: dict[str, Any], event: dict[str, Any], sender_id: str, arrival: Arrival) -> Outcome:
+    """A message was changed, or taken back, under its own id."""
+    mid, is_revoked = as_id(subject.get("mid")), subject.get("is_deleted") is True
+    text = as_text(subject.get("text"))
+    if mid is None:
+        return Quarantined("edit without a target")
+    return Edit(
+        sent_at=read_instant(event.get("timestamp"), arrival.received_at),
+        sender=Sender(identities=(_person(sender_id, arrival),)),
+        thread=sender_id,
+        target=("mid", mid),
+        is_revoked=is_revoked,
+        text=text[:LONGEST_TEXT] if text and not is_revoked else None,
+    )
+
+
+def _person(scoped_id: str, arrival: Arrival) -> Identity:
     is_instagram = arrival.channel is Channel.INSTAGRAM
-    own = Identity(
+    return Identity(
         kind=IdentityKind.INSTAGRAM_USER if is_instagram else IdentityKind.MESSENGER_USER,
-        value=sender_id,
-        match_key=sender_id,
+        value=scoped_id,
+        match_key=scoped_id,
         scope=arrival.account,
         evidence=Evidence.VERIFIED,
     )
+
+
+def _inquiry(
+    kind: str, subject: dict[str, Any], event: dict[str, Any], sender_id: str, arrival: Arrival
+) -> Inquiry | OptOut:
+    own = _person(sender_id, arrival)
     shared = _shared_address(subject) if kind == "message" else None
     text = as_text(subject.get("text")) or as_text(subject.get("title"))
+    sent_at = read_instant(event.get("timestamp"), arrival.received_at)
+    claims = claims_in(text) if kind == "message" else ()
+    sender = Sender(
+        identities=merged([own], [shared] if shared else [], claims),
+        phone=shared.value if shared and shared.kind is IdentityKind.PHONE else None,
+        email=shared.value if shared and shared.kind is IdentityKind.EMAIL else None,
+    )
+    wish = arrival.wishes.read(text) if not as_list(subject.get("attachments")) else None
+    if wish is Wish.STOP:
+        return OptOut(sent_at=sent_at, sender=sender, thread=sender_id, is_opted_out=True, origin="message")
     return Inquiry(
         kind=kind,
-        sent_at=read_instant(event.get("timestamp"), arrival.received_at),
-        sender=Sender(
-            identities=(own, shared) if shared else (own,),
-            phone=shared.value if shared and shared.kind is IdentityKind.PHONE else None,
-            email=shared.value if shared and shared.kind is IdentityKind.EMAIL else None,
-        ),
+        sent_at=sent_at,
+        sender=sender,
         thread=sender_id,
         text=text[:LONGEST_TEXT] if text else None,
         content=bounded(_content(kind, subject)),
         attribution=_attribution(kind, subject),
+        takes_back_opt_out=wish is Wish.START,
     )
 
 

@@ -3,16 +3,31 @@
 from collections.abc import Callable
 from typing import Any
 
-from services.intake.domain.adapters.whatsapp_sender import read_sender
-from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Ignored, Inquiry, Outcome, Quarantined
-from services.intake.domain.values import as_list, as_mapping, as_text, bounded, pick, read_instant
+from services.intake.domain.adapters.claims import claims_in, claims_of, merged
+from services.intake.domain.adapters.whatsapp_sender import WhatsAppSender, read_sender
+from services.intake.domain.adapters.whatsapp_updates import (
+    read_echo,
+    read_edit,
+    read_preference,
+    read_status,
+    read_system,
+    read_user_id_update,
+)
+from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Ignored, Inquiry, OptOut, Outcome, Quarantined
+from services.intake.domain.values import as_id, as_list, as_mapping, as_text, bounded, pick, read_instant
+from services.intake.domain.wishes import Wish
+from shared.contracts.inquiries import Identity
 from shared.kit.text import UnreadableJson, parse_json
 
 Said = tuple[str | None, dict[str, Any]]
 Read = Callable[[dict[str, Any]], Said | Ignored | Quarantined]
 
 _FIRST_AD_MESSAGE = 131060
-_IGNORED_TYPES = frozenset(("reaction", "edit", "revoke", "system", "request_welcome", "call_permission_reply"))
+_PLACEHOLDERS = frozenset(("unsupported", "unknown"))
+_MOST_CARDS = 20
+_IGNORED_TYPES = frozenset(("reaction", "request_welcome", "call_permission_reply"))
+# Types whose whole content is a few words of the sender, which may be STOP.
+_WORDS_ONLY = frozenset(("text", "button", "interactive"))
 _IGNORED_FIELDS = frozenset(
     (
         "account_alerts",
@@ -47,44 +62,102 @@ def read_whatsapp(body: dict[str, Any], arrival: Arrival) -> Outcome:
     for member in ("dashboard_test", "empty"):
         if member in body:
             return Ignored(member)
-    for member in ("status", "error", "echo"):
+    for member, read in _OTHERS.items():
         if member in body:
-            return Ignored(member)
+            return read(as_mapping(body[member]), arrival)
     if "message" not in body:
         field = as_text(body.get("field"))
         return Ignored(field) if field in _IGNORED_FIELDS else Quarantined("unknown field")
     return _read_message(as_mapping(body["message"]), body, arrival)
 
 
+_OTHERS: dict[str, Callable[[dict[str, Any], Arrival], Outcome]] = {
+    "status": lambda status, _: read_status(status),
+    "error": lambda *_: Ignored("error"),
+    "echo": read_echo,
+    "user_id_update": read_user_id_update,
+    "user_preference": read_preference,
+}
+
+
 def _read_message(message: dict[str, Any], body: dict[str, Any], arrival: Arrival) -> Outcome:
     kind = as_text(message.get("type"))
     if kind is None:
         return Quarantined("message without a type")
-    if kind in _IGNORED_TYPES:
-        return Ignored(kind)
     if message.get("group_id"):
         return Ignored("group")
-    read = _READERS.get(kind)
-    if read is None:
-        return Quarantined("unknown message type")
-    said = read(message)
+    if kind in _IGNORED_TYPES:
+        return Ignored(kind)
+    if kind == "system":
+        return read_system(message, arrival)
+    if kind == "revoke":
+        return read_edit(message, body, arrival, None)
+    if kind == "edit":
+        return _read_edit(message, body, arrival)
+    said = _say(kind, message)
     if isinstance(said, (Ignored, Quarantined)):
         return said
     text, content = said
-    sender = read_sender(message, as_list(body.get("contacts")))
+    sender = read_sender(message, as_list(body.get("contacts")), _claims(kind, text, message))
     if sender is None:
         return Quarantined("no sender")
+    return _inquiry(kind, text, content, message, sender, arrival)
+
+
+def _inquiry(
+    kind: str, text: str | None, content: dict[str, Any], message: dict[str, Any], who: WhatsAppSender, arrival: Arrival
+) -> Inquiry | OptOut:
+    sent_at = read_instant(message.get("timestamp"), arrival.received_at)
+    wish = arrival.wishes.read(text) if kind in _WORDS_ONLY else None
+    if wish is Wish.STOP:
+        return OptOut(sent_at=sent_at, sender=who.sender, thread=who.thread, is_opted_out=True, origin="message")
     if message.get("context"):
         content["context"] = pick(as_mapping(message["context"]), "id", "forwarded", "frequently_forwarded")
+    message_id = as_id(message.get("id"))
     return Inquiry(
         kind=kind,
-        sent_at=read_instant(message.get("timestamp"), arrival.received_at),
-        sender=sender.sender,
-        thread=sender.thread,
+        sent_at=sent_at,
+        sender=who.sender,
+        thread=who.thread,
         text=text[:LONGEST_TEXT] if text else None,
         content=bounded(content),
         attribution=_attribution(message),
+        stands_for=("message", message_id) if kind in _PLACEHOLDERS and message_id else None,
+        takes_back_opt_out=wish is Wish.START,
     )
+
+
+def _say(kind: str, message: dict[str, Any]) -> Said | Ignored | Quarantined:
+    read = _READERS.get(kind)
+    return read(message) if read else Quarantined("unknown message type")
+
+
+def _read_edit(message: dict[str, Any], body: dict[str, Any], arrival: Arrival) -> Outcome:
+    """What an edit says now is a message within it; one that is no longer told leaves nothing to change."""
+    inner = as_mapping(as_mapping(message.get("edit")).get("message"))
+    kind = as_text(inner.get("type"))
+    if kind is None:
+        return Quarantined("edit without a message")
+    said = _say(kind, inner)
+    if isinstance(said, (Ignored, Quarantined)):
+        return said
+    text, content = said
+    return read_edit(message, body, arrival, (text[:LONGEST_TEXT] if text else None, bounded(content)))
+
+
+def _claims(kind: str, text: str | None, message: dict[str, Any]) -> tuple[Identity, ...]:
+    """Addresses that the sender writes about; those on other people's cards are as little their own."""
+    sender_phone = as_id(message.get("from"))
+    claims = claims_in(text, f"+{sender_phone}" if sender_phone else None)
+    if kind != "contacts":
+        return claims
+    cards = [as_mapping(card) for card in as_list(message.get("contacts"))]
+    others = [card for card in cards if card.get("origin") != "contact_request"][:_MOST_CARDS]
+    phones = [as_mapping(entry) for card in others for entry in as_list(card.get("phones"))]
+    emails = [as_mapping(entry) for card in others for entry in as_list(card.get("emails"))]
+    numbers = [f"+{wa_id}" if (wa_id := as_id(one.get("wa_id"))) else as_id(one.get("phone")) for one in phones]
+    addresses = [as_text(one.get("email")) for one in emails]
+    return merged(claims, claims_of(filter(None, numbers), filter(None, addresses)))
 
 
 def _attribution(message: dict[str, Any]) -> dict[str, Any]:

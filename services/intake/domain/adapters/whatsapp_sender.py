@@ -22,37 +22,63 @@ class WhatsAppSender:
     thread: str
 
 
-def read_sender(message: dict[str, Any], contacts: list[Any]) -> WhatsAppSender | None:
-    """The sender of a message with the contact that belongs to it by id; None when there is no usable id."""
+def read_sender(
+    message: dict[str, Any], contacts: list[Any], claims: tuple[Identity, ...] = ()
+) -> WhatsAppSender | None:
+    """The sender of a message with the contact that belongs to it by id; None when there is no usable id.
+
+    `claims` are what the message says about somebody's addresses; they identify nobody.
+    """
     contact = _contact_of(message, [as_mapping(contact) for contact in contacts])
     phone = _phone_of(as_id(message.get("from"))) or _phone_of(as_id(contact.get("wa_id")))
     scoped = _scoped_ids(message, contact)
     shared_phones = _shared_phones(message)
+    identities = _identities(([phone] if phone else []) + shared_phones, scoped)
+    if not identities:
+        return None
+    known = {(one.kind, one.match_key) for one in identities}
+    profile = as_mapping(contact.get("profile"))
+    name = as_text(profile.get("name"))
+    sender = Sender(
+        identities=(*identities, *(one for one in claims if (one.kind, one.match_key) not in known)),
+        profile_name=name[:200] if name else None,
+        phone=phone[1].e164 if phone else shared_phones[0][1].e164 if shared_phones else None,
+    )
+    return WhatsAppSender(sender, thread=_thread(identities))
+
+
+def read_person(*ids: Any) -> WhatsAppSender | None:
+    """The person with these ids, each a wa_id or a scoped one, whichever it is; None when none is usable."""
+    found = [found for value in ids if (found := as_id(value))]
+    phones = [phone for value in found if (phone := _phone_of(value))]
+    scoped = [value for value in found if _SCOPED_ID.fullmatch(value)]
+    identities = _identities(phones, scoped)
+    if not identities:
+        return None
+    sender = Sender(identities=identities, phone=phones[0][1].e164 if phones else None)
+    return WhatsAppSender(sender, thread=_thread(identities))
+
+
+def _identities(phones: list[tuple[str, Phone]], scoped: list[str]) -> tuple[Identity, ...]:
     identities: dict[tuple[str, str], Identity] = {}
-    for value, found in ([phone] if phone else []) + shared_phones:
-        key = (IdentityKind.PHONE, found.match_key)
+    for value, phone in phones:
+        key = (IdentityKind.PHONE, phone.match_key)
         identities.setdefault(
             key,
-            Identity(kind=IdentityKind.PHONE, value=value, match_key=found.match_key, evidence=Evidence.VERIFIED),
+            Identity(kind=IdentityKind.PHONE, value=value, match_key=phone.match_key, evidence=Evidence.VERIFIED),
         )
     for scoped_id in scoped:
         # No scope: the id belongs to the whole portfolio, which may own several of our accounts.
         identities[(IdentityKind.WHATSAPP_USER, scoped_id)] = Identity(
-            kind=IdentityKind.WHATSAPP_USER,
-            value=scoped_id,
-            match_key=scoped_id,
-            evidence=Evidence.VERIFIED,
+            kind=IdentityKind.WHATSAPP_USER, value=scoped_id, match_key=scoped_id, evidence=Evidence.VERIFIED
         )
-    if not identities:
-        return None
-    profile = as_mapping(contact.get("profile"))
-    name = as_text(profile.get("name"))
-    sender = Sender(
-        identities=tuple(identities.values())[:_MOST_IDENTITIES],
-        profile_name=name[:200] if name else None,
-        phone=phone[1].e164 if phone else shared_phones[0][1].e164 if shared_phones else None,
-    )
-    return WhatsAppSender(sender, thread=scoped[0] if scoped else next(iter(identities.values())).match_key)
+    return tuple(identities.values())[:_MOST_IDENTITIES]
+
+
+def _thread(identities: tuple[Identity, ...]) -> str:
+    """The scoped id if there is one, the first of them, else the phone."""
+    scoped = (one.match_key for one in identities if one.kind is IdentityKind.WHATSAPP_USER)
+    return next(scoped, identities[0].match_key)
 
 
 def _contact_of(message: dict[str, Any], contacts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -21,6 +21,21 @@ from shared.kit.text import find_flaw
 _CHANNELS = {"page": Channel.MESSENGER, "instagram": Channel.INSTAGRAM}
 _OBJECTS = {channel: name for name, channel in _CHANNELS.items()}
 _LISTS = ("messaging", "standby", "changes")
+# Instagram with its own login delivers the same events as changes, one for each.
+_EVENT_FIELDS = frozenset(
+    (
+        "message_edit",
+        "message_reactions",
+        "messages",
+        "messaging_handover",
+        "messaging_optins",
+        "messaging_postbacks",
+        "messaging_referral",
+        "messaging_referrals",
+        "messaging_seen",
+        "standby",
+    )
+)
 _ENVELOPE = frozenset(("sender", "recipient", "timestamp", "prior_message"))
 
 
@@ -90,6 +105,9 @@ def _element(channel: Channel, envelope: dict[str, Any], name: str, element: Any
     page, time = as_id(envelope.get("id")), envelope.get("time")
     if not isinstance(element, dict):
         return _broken(channel, page, f"a member of {name} is not an object", envelope | {name: [element]})
+    if name == "changes" and element.get("field") in _EVENT_FIELDS and isinstance(element.get("value"), dict):
+        name = "standby" if element["field"] == "standby" else "messaging"
+        element = element["value"]
     if name == "changes":
         kind = as_id(element.get("field")) or "unknown"
         return _unnamed(channel, page, kind, {"page": page, "change": element}, element, time)

@@ -21,8 +21,17 @@ from shared.kit.text import find_flaw
 _OBJECT = "whatsapp_business_account"
 _MOST_CONTACTS = 20
 # Messages and statuses share the field `messages`; some senders leave the field out.
-_SPLIT_FIELDS = (None, "messages", "smb_message_echoes")
-_LISTS = {"messages": "message", "statuses": "status", "errors": "error", "message_echoes": "echo"}
+_SPLIT_FIELDS = (None, "messages", "smb_message_echoes", "user_id_update", "user_preferences")
+_LISTS = {
+    "messages": "message",
+    "statuses": "status",
+    "errors": "error",
+    "message_echoes": "echo",
+    "user_id_update": "user_id_update",
+    "user_preferences": "user_preference",
+}
+# Types that may carry the id of another message: of the one that they change, or whose content is still to come.
+_OTHERS_IDS = ("edit", "revoke", "unsupported", "unknown")
 
 
 def split_whatsapp(raw: bytes) -> list[Item]:
@@ -120,6 +129,9 @@ def _unknown(value: dict[str, Any]) -> dict[str, Any]:
 def _element(account: str | None, name: str, element: dict[str, Any], body: Any, entry_time: Any) -> Item:
     kind = as_id(element.get("type")) or name if name == "message" else name
     message_id = as_id(element.get("id"))
+    if name == "message" and message_id and kind in _OTHERS_IDS:
+        key = (kind, message_id, as_id(element.get("timestamp")) or "")
+        return make_item(Channel.WHATSAPP, account, kind, key, body)
     if name in ("message", "echo") and message_id:
         return make_item(Channel.WHATSAPP, account, kind, (name, message_id), body)
     return _item(account, kind, body, element, entry_time)
