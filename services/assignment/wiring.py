@@ -14,7 +14,8 @@ from services.assignment.routes import ROUTERS, TRANSLATIONS
 from services.assignment.routes.backend import Backend
 from services.assignment.schedules import HandoverSweep, QueueSweep
 from services.assignment.settings import AssignmentSettings
-from shared.contracts.leads import decode_lead_event
+from services.assignment.use_cases.apply_lead_events import RELEVANT
+from shared.contracts.events import decoder
 from shared.contracts.topics import LEAD_EVENTS
 from shared.kit.assembly import Assembly, assembling
 from shared.kit.consumer import Consumer
@@ -68,4 +69,4 @@ def build_worker(assembly: Assembly, own: AssignmentSettings) -> tuple[Worker, S
 
 def build_consumer(assembly: Assembly) -> Consumer[Any]:
     """The reader of what happens to leads."""
-    return assembly.consumer(LEAD_EVENTS, decode_lead_event, partial(handlers.on_lead_events, assembly.clock))
+    return assembly.consumer(LEAD_EVENTS, decoder(RELEVANT), partial(handlers.on_lead_events, assembly.clock))

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Generic, TypeVar
 
 import asyncpg
@@ -38,6 +38,8 @@ OnPutAside = Callable[[Connection, Received[E], str], Awaitable[None]]
 
 ATTEMPTS = 3
 _DRAIN = timedelta(seconds=5)
+# How late a process may notice that another one of its group has stopped the group.
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Consumer(Generic[E]):
         self._drain = _Drain()
         self._limit = dead_letters.Limit()
         self._subscriber: Any = None
+        self._look_at = 0.0
 
     def subscribe(self, broker: KafkaBroker) -> None:
         """Register with a broker that has not been started yet."""
@@ -148,7 +151,8 @@ class Consumer(Generic[E]):
 
         May be repeated with the same records: effects and dead letters are idempotent.
         """
-        await self._wait_while_stopped()
+        if monotonic() >= self._look_at:
+            await self._wait_while_stopped()
         started = perf_counter()
         good: list[Received[E]] = []
         bad: list[tuple[Record, Exception]] = []
@@ -268,6 +272,7 @@ class Consumer(Generic[E]):
             metrics.consumer_stopped.labels(self.name).set(1)
             await backoff.wait()
         metrics.consumer_stopped.labels(self.name).set(0)
+        self._look_at = monotonic() + _LOOK_SECONDS
 
     async def _is_stopped(self) -> bool:
         try:

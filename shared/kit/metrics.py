@@ -10,7 +10,9 @@ records_consumed = Counter(
     ["consumer"],
 )
 records_skipped = Counter(
-    "leadline_records_skipped_total", "Records of a type that this version does not know.", ["consumer"]
+    "leadline_records_skipped_total",
+    "Records of a type that this service has no use for, or does not know.",
+    ["consumer"],
 )
 batch_seconds = Histogram(
     "leadline_consumer_batch_seconds",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,9 @@ log = get_logger()
 
 # Several times as long as loops leave the broker alone.
 _SILENCE_SECONDS = 45.0
+# A batch makes tens of thousands of objects, which all live as long as it does: looking for garbage among them each
+# 700 allocations, as Python does by itself, takes a fifth of a worker's time and finds nothing.
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 @dataclass
@@ -149,6 +153,13 @@ def run(wire: Wire, *, api: bool = True, worker: bool = True) -> None:
         raise SystemExit(2) from None
 
 
+def spare_the_collector() -> None:
+    """Leave what was imported and built out of all later collections of garbage, and collect less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 10)
+
+
 def _health_app(service: Service) -> FastAPI:
     app = FastAPI(title=service.name, docs_url=None, redoc_url=None, openapi_url=None)
     if service.health is not None:
@@ -167,6 +178,7 @@ async def _run(wire: Wire, *, api: bool, worker: bool) -> None:
             tasks.append(asyncio.create_task(run_loops(service.watches)))
         if worker and service.worker is not None:
             tasks.append(asyncio.create_task(service.worker.run()))
+        spare_the_collector()
         log.info("started", service=service.name, port=service.port, api=api, worker=worker)
         done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:

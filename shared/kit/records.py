@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from shared.contracts.events import EVENT_TYPE_HEADER, Event
 from shared.kit.text import clean_text
@@ -10,8 +10,7 @@ from shared.kit.text import clean_text
 E = TypeVar("E", bound=Event)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record with its origin; `body` is as it came, and what cannot be stored of headers is replaced."""
 
     topic: str

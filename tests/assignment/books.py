@@ -10,7 +10,19 @@ from shared.contracts.topics import ASSIGNMENT_EVENTS
 from shared.kit.database import Database
 from tests.assignment.makers import NOON
 
-SNAPSHOT_TABLES = ("members", "workloads", "leads", "decisions", "outbox")
+SNAPSHOTS = {
+    "members": "members",
+    "workloads": "workloads",
+    "leads": "leads",
+    # Which rows keep the candidates depends on the batch; what is in them does not.
+    "decisions": """(
+        SELECT to_jsonb(decisions) - 'weighing_ids' AS decision, id, ARRAY(
+            SELECT document FROM unnest(weighing_ids) WITH ORDINALITY AS place (weighing_id, at)
+            JOIN weighings ON weighings.id = weighing_id ORDER BY at
+        ) AS candidates FROM decisions
+    ) AS decided""",
+    "outbox": "outbox",
+}
 
 
 async def add(database: Database, name: str, **changes: Any) -> int:
@@ -47,8 +59,8 @@ async def snapshot(database: Database) -> dict[str, list[dict[str, Any]]]:
     """All rows of all tables."""
     async with database.connection() as connection:
         return {
-            table: [dict(row) for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY 1")]
-            for table in SNAPSHOT_TABLES
+            table: [dict(row) for row in await connection.fetch(f"SELECT * FROM {source} ORDER BY 1")]
+            for table, source in SNAPSHOTS.items()
         }
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from services.assignment.domain.leads import Stage
 from services.assignment.routes.backend import MAX_ID, AnyBackend, Limit, QueryId, Reader, Supervisor, seen_by
-from services.assignment.routes.explanations import DecisionView, decision_view, id_in
+from services.assignment.routes.explanations import DecisionView, decision_views, id_in
 from services.assignment.storage import reading
 from services.assignment.storage.tables import LeadRow
 from services.assignment.use_cases.assign_by_hand import assign_by_hand
@@ -93,8 +93,8 @@ async def assign(backend: AnyBackend, caller: Supervisor, wish: AssignmentByHand
     response.status_code = 201 if fulfilled.is_new else 200
     async with backend.database.session() as session:
         decision = await reading.get_decision(session, wish.lead_id, fulfilled.number)
-        names = await reading.read_names(session)
-    return decision_view(decision, names, caller)
+        (view,) = await decision_views(session, [decision], caller)
+    return view
 
 
 def _view(row: LeadRow) -> AssignmentView:

@@ -1,11 +1,12 @@
 """`/rest/suggestions` and `/rest/decisions`: who should get a lead, and why somebody got it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.assignment.domain.errors import LeadUnknown
 from services.assignment.domain.explanation import discreet, explain
@@ -90,9 +91,8 @@ async def list_decisions(
         rows, total = await reading.list_decisions(
             session, seen_by=seen_by(caller), lead_id=lead_id, member_id=member_id, before=before, limit=limit
         )
-        names = await reading.read_names(session)
-    items = [decision_view(row, names, caller) for row in rows[:limit]]
-    return Page(items=items, next_cursor=encode_cursor(items[-1].id) if len(rows) > limit else None, total=total)
+        views = await decision_views(session, rows[:limit], caller)
+    return Page(items=views, next_cursor=encode_cursor(views[-1].id) if len(rows) > limit else None, total=total)
 
 
 def id_in(cursor: str) -> int:
@@ -103,9 +103,17 @@ def id_in(cursor: str) -> int:
     return value
 
 
-def decision_view(row: DecisionRow, names: Mapping[int, str], caller: Caller) -> DecisionView:
-    """A decision with its sentence, as far as the caller may know its inputs."""
-    candidates = [discreet(each, seen_by(caller)) for each in row.candidates]
+async def decision_views(session: AsyncSession, rows: Sequence[DecisionRow], caller: Caller) -> list[DecisionView]:
+    """Decisions with their sentences, as far as the caller may know their inputs."""
+    names = await reading.read_names(session)
+    candidates = await reading.read_candidates(session, rows)
+    return [_decision_view(row, candidates[row.id], names, caller) for row in rows if row.id is not None]
+
+
+def _decision_view(
+    row: DecisionRow, recorded: Sequence[Mapping[str, Any]], names: Mapping[int, str], caller: Caller
+) -> DecisionView:
+    candidates = [discreet(each, seen_by(caller)) for each in recorded]
     sentence = explain(
         row.chosen_member_id,
         candidates,

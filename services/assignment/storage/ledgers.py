@@ -1,8 +1,9 @@
 """Opening and closing the ledger: one transaction at a time decides, so that nobody is ever over capacity."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -68,15 +69,25 @@ async def open_ledger(connection: Connection, at: datetime, lead_ids: Iterable[i
 async def save_ledger(connection: Connection, ledger: Ledger, at: datetime) -> dict[tuple[int, int], int]:
     """Write what changed in the ledger; the ids of its decisions by lead and number."""
     if leads := ledger.changed():
-        await connection.execute(_SAVE_LEADS, [asdict(lead) for lead in leads])
+        await connection.execute(_SAVE_LEADS, leads)
     if workloads := ledger.roster.changed():
-        await connection.execute(_SAVE_WORKLOADS, [asdict(workload) for workload in workloads])
+        await connection.execute(_SAVE_WORKLOADS, workloads)
     choices = [outcome for outcome in ledger.outcomes if isinstance(outcome, Choice)]
     if not choices:
         return {}
-    columns = zip(*(_decision_values(choice) for choice in choices), strict=True)
+    weighings = await _add_weighings(connection, choices)
+    columns = zip(*(_decision_values(choice, weighings) for choice in choices), strict=True)
     rows = await connection.fetch(_ADD_DECISIONS, at, *columns)
     return {(row["lead_id"], row["decision_number"]): row["id"] for row in rows}
+
+
+async def _add_weighings(connection: Connection, choices: Sequence[Choice]) -> dict[int, int]:
+    """Write each candidate once; the rows' ids by the identity of the object, which a roster makes once."""
+    candidates = {id(each): each for each in chain.from_iterable(choice.candidates for choice in choices)}
+    ids = [row[0] for row in await connection.fetch(_TAKE_WEIGHING_IDS, len(candidates))]
+    documents = [orjson.dumps(candidate.document).decode() for candidate in candidates.values()]
+    await connection.execute(_ADD_WEIGHINGS, ids, documents)
+    return dict(zip(candidates, ids, strict=True))
 
 
 async def _list_queue(connection: Connection, at: datetime, limit: int) -> Sequence[Lead]:
@@ -110,14 +121,14 @@ def _lead(row: Any) -> Lead:
     return Lead(**values)
 
 
-def _decision_values(choice: Choice) -> tuple[Any, ...]:
+def _decision_values(choice: Choice, weighings: dict[int, int]) -> tuple[Any, ...]:
     return (
         choice.lead_id,
         choice.number,
         choice.member_id,
         choice.previous_member_id,
-        # As text: asyncpg would take a list within a list of jsonb for a second dimension.
-        orjson.dumps([candidate.document for candidate in choice.candidates]).decode(),
+        # As text: asyncpg would take a list within a list for a second dimension.
+        f"{{{','.join([str(weighings[id(each)]) for each in choice.candidates])}}}",
         choice.policy_version,
         choice.is_manual,
         choice.decided_by,
@@ -125,8 +136,7 @@ def _decision_values(choice: Choice) -> tuple[Any, ...]:
     )
 
 
-# Leads travel as one JSON value whose objects have the table's column names. Candidates, which are large, are
-# parsed once only, each as a value of its own.
+# Leads and workloads travel as one JSON value whose objects have the table's column names.
 _LEAD_CHANGES = ", ".join(f"{column.name} = excluded.{column.name}" for column in fields(Lead)[1:])
 _SAVE_LEADS = f"""
     INSERT INTO leads ({_LEAD_COLUMNS})
@@ -140,19 +150,27 @@ _SAVE_WORKLOADS = """
     WHERE workloads.member_id = row.member_id
 """
 
+_TAKE_WEIGHING_IDS = "SELECT nextval(pg_get_serial_sequence('weighings', 'id')) FROM generate_series(1, $1)"
+
+_ADD_WEIGHINGS = """
+    INSERT INTO weighings (id, document) OVERRIDING SYSTEM VALUE
+    SELECT id, document::jsonb FROM unnest($1::bigint[], $2::text[]) AS row (id, document)
+"""
+
 _ADD_DECISIONS = """
     INSERT INTO decisions (
-        lead_id, decision_number, chosen_member_id, previous_member_id, candidates, policy_version, is_manual,
+        lead_id, decision_number, chosen_member_id, previous_member_id, weighing_ids, policy_version, is_manual,
         decided_by, reason, decided_at
     )
     SELECT
-        lead_id, decision_number, chosen_member_id, previous_member_id, candidates::jsonb, policy_version, is_manual,
+        lead_id, decision_number, chosen_member_id, previous_member_id, weighing_ids::bigint[], policy_version,
+        is_manual,
         decided_by, reason, $1
     FROM unnest(
         $2::bigint[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::int[], $8::boolean[], $9::bigint[],
         $10::text[]
     ) AS row (
-        lead_id, decision_number, chosen_member_id, previous_member_id, candidates, policy_version, is_manual,
+        lead_id, decision_number, chosen_member_id, previous_member_id, weighing_ids, policy_version, is_manual,
         decided_by, reason
     )
     RETURNING id, lead_id, decision_number

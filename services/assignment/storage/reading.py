@@ -8,7 +8,14 @@ from sqlalchemy import ColumnElement, func, or_, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.assignment.storage.tables import AssignmentTable, DecisionRow, LeadRow, MemberRow, WorkloadRow
+from services.assignment.storage.tables import (
+    AssignmentTable,
+    DecisionRow,
+    LeadRow,
+    MemberRow,
+    WeighingRow,
+    WorkloadRow,
+)
 
 SORTS: dict[str, Any] = {
     "id": MemberRow.id,
@@ -108,6 +115,18 @@ async def get_decision(session: AsyncSession, lead_id: int, number: int) -> Deci
     """The decision with this number; raises `NoResultFound` when there is none."""
     query = select(DecisionRow).where(col(DecisionRow.lead_id) == lead_id, col(DecisionRow.decision_number) == number)
     return (await session.exec(query)).one()
+
+
+async def read_candidates(session: AsyncSession, decisions: Sequence[DecisionRow]) -> dict[int, list[dict[str, Any]]]:
+    """The candidates of decisions as they were compared, by decision id."""
+    wanted = {weighing_id for decision in decisions for weighing_id in decision.weighing_ids}
+    rows = await session.exec(select(WeighingRow).where(col(WeighingRow.id).in_(wanted)))
+    documents = {row.id: row.document for row in rows}
+    return {
+        decision.id: [documents[weighing_id] for weighing_id in decision.weighing_ids]
+        for decision in decisions
+        if decision.id is not None
+    }
 
 
 async def list_assignments(

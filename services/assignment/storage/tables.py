@@ -115,8 +115,21 @@ class LeadRow(AssignmentTable, table=True):
     credited_id: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class WeighingRow(AssignmentTable, table=True):
+    """A member as compared for a lead, a document of `domain.scoring`.
+
+    Of a batch's candidates hardly any differ from one decision to the next, so that each is kept once and named by
+    all decisions that compared it.
+    """
+
+    __tablename__ = "weighings"
+
+    id: int | None = Field(default=None, sa_column=_key())
+    document: dict[str, Any] = Field(sa_type=JSONB)
+
+
 class DecisionRow(AssignmentTable, table=True):
-    """A decision with all of its inputs, written once: `candidates` are the documents of `domain.scoring`."""
+    """A decision with all of its inputs, written once: `weighing_ids` are its candidates, by member id."""
 
     __tablename__ = "decisions"
     __table_args__ = (UniqueConstraint("lead_id", "decision_number", name="uq_decisions_number"),)
@@ -126,7 +139,7 @@ class DecisionRow(AssignmentTable, table=True):
     decision_number: int
     chosen_member_id: int = Field(sa_column=_member())
     previous_member_id: int | None = Field(default=None, sa_type=BigInteger)
-    candidates: list[dict[str, Any]] = Field(sa_type=JSONB)
+    weighing_ids: list[int] = Field(sa_type=ARRAY(BigInteger))
     policy_version: int
     is_manual: bool
     decided_by: int | None = Field(default=None, sa_type=BigInteger)

@@ -16,6 +16,9 @@ from shared.contracts.leads import (
 from shared.contracts.words import LeadStatus
 from shared.kit.database import Connection
 
+RELEVANT = LeadReady | LeadAssigned | LeadAssignmentRefused | LeadStatusChanged | LeadDeleted
+"""The events that may matter to an assignment; the others need not be read at all."""
+
 
 async def apply_lead_events(connection: Connection, events: Iterable[AnyLeadEvent], now: datetime) -> None:
     """Apply a batch of events in the caller's transaction, in the order given, as if one by one."""
@@ -31,4 +34,4 @@ async def apply_lead_events(connection: Connection, events: Iterable[AnyLeadEven
 def _is_relevant(event: AnyLeadEvent) -> bool:
     if isinstance(event, LeadStatusChanged):
         return LeadStatus.CLOSED in (event.from_status, event.to_status)
-    return isinstance(event, (LeadReady, LeadAssigned, LeadAssignmentRefused, LeadDeleted))
+    return isinstance(event, RELEVANT)
