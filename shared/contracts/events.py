@@ -1,6 +1,7 @@
 """The base of all events, and how they become bytes and come back."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, get_args
 from uuid import UUID
 
@@ -25,8 +26,12 @@ class Event(BaseModel):
 
 def event_type(event: type[Event] | Event) -> str:
     """The value of `type` that an event class stands for, such as `lead.created.v1`."""
-    cls = event if isinstance(event, type) else type(event)
-    return str(cls.model_fields["type"].default)
+    return _type_of(event if isinstance(event, type) else type(event))
+
+
+@cache
+def _type_of(event: type[Event]) -> str:
+    return str(event.model_fields["type"].default)
 
 
 def decoder(events: object) -> Callable[[str, bytes], Any]:

@@ -19,6 +19,16 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 SLICE = 10_000
 """How many rows a nightly deletion takes at once."""
 
+
+class JsonText(str):
+    """JSON that is text already: for jsonb columns of `COPY`, on connections of either kind.
+
+    `transaction()` takes any other value for a jsonb column as the object that is to be JSON.
+    """
+
+    __slots__ = ()
+
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -192,12 +202,18 @@ def affected(status: str) -> int:
 
 
 async def _init_connection(connection: Any) -> None:
+    # Binary, as COPY wants it: the version of the format, which is 1, and the text.
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda value: orjson.dumps(value, default=str).decode(),
-        decoder=orjson.loads,
+        encoder=_jsonb,
+        decoder=lambda wire: orjson.loads(wire[1:]),
+        format="binary",
     )
+
+
+def _jsonb(value: Any) -> bytes:
+    return b"\x01" + (value.encode() if isinstance(value, JsonText) else orjson.dumps(value, default=str))
 
 
 async def _no_reset(_: Any) -> None:

@@ -5,23 +5,30 @@ from datetime import datetime
 
 from services.leads.domain.openings import Entry, OpenLead, created_at_of
 from shared.contracts.inquiries import InquirySettled, IntakeEvent
-from shared.contracts.leads import LeadChanged, LeadCreated, LeadEvent, LeadInquiryAdded, LeadReady
+from shared.contracts.leads import LeadChanged, LeadCreated, LeadInquiryAdded, LeadReady
 from shared.contracts.words import SettlementOutcome
-from shared.kit.identifiers import new_id
+from shared.kit.identifiers import new_id_text
+from shared.kit.lean_events import EncodedEvent, lean
 
 NUMBER_PENDING = "LEAD-?"
 """Stands for the number of a lead in the events of the transaction that opens it; filled in when it is taken."""
 
+inquiry_settled = lean(InquirySettled)
+_lead_created = lean(LeadCreated)
+_lead_ready = lean(LeadReady)
+_lead_inquiry_added = lean(LeadInquiryAdded)
+_lead_changed = lean(LeadChanged)
 
-def announce(entry: Entry, now: datetime) -> Iterator[LeadEvent]:
+
+def announce(entry: Entry, now: datetime) -> Iterator[EncodedEvent]:
     """The events of one entry, in their order; all carry the lead's version after the entry."""
     if entry.outcome is SettlementOutcome.NEW:
         yield _created(entry, now)
         yield _ready(entry, now)
         return
     if entry.outcome is SettlementOutcome.REPEAT:
-        yield LeadInquiryAdded(
-            event_id=new_id(),
+        yield _lead_inquiry_added(
+            event_id=new_id_text(),
             occurred_at=now,
             correlation_id=entry.inquiry.correlation_id,
             lead_id=entry.lead.id,
@@ -31,8 +38,8 @@ def announce(entry: Entry, now: datetime) -> Iterator[LeadEvent]:
             sent_at=entry.inquiry.sent_at,
         )
     if fields := {*entry.changes, *entry.parts}:
-        yield LeadChanged(
-            event_id=new_id(),
+        yield _lead_changed(
+            event_id=new_id_text(),
             occurred_at=now,
             correlation_id=entry.inquiry.correlation_id,
             lead_id=entry.lead.id,
@@ -41,10 +48,10 @@ def announce(entry: Entry, now: datetime) -> Iterator[LeadEvent]:
         )
 
 
-def settle(inquiry: IntakeEvent, outcome: SettlementOutcome, lead: OpenLead | None, now: datetime) -> InquirySettled:
+def settle(inquiry: IntakeEvent, outcome: SettlementOutcome, lead: OpenLead | None, now: datetime) -> EncodedEvent:
     """The answer to a claim whose inquiry was registered; an update may concern no lead."""
-    return InquirySettled(
-        event_id=new_id(),
+    return inquiry_settled(
+        event_id=new_id_text(),
         occurred_at=now,
         correlation_id=inquiry.correlation_id,
         receipt_id=inquiry.receipt_id,
@@ -55,10 +62,10 @@ def settle(inquiry: IntakeEvent, outcome: SettlementOutcome, lead: OpenLead | No
     )
 
 
-def _created(entry: Entry, now: datetime) -> LeadCreated:
+def _created(entry: Entry, now: datetime) -> EncodedEvent:
     lead, inquiry = entry.lead, entry.inquiry
-    return LeadCreated(
-        event_id=new_id(),
+    return _lead_created(
+        event_id=new_id_text(),
         occurred_at=now,
         correlation_id=inquiry.correlation_id,
         lead_id=lead.id,
@@ -80,10 +87,10 @@ def _repeat_of(entry: Entry) -> int | None:
     return change["to"] if change else None
 
 
-def _ready(entry: Entry, now: datetime) -> LeadReady:
+def _ready(entry: Entry, now: datetime) -> EncodedEvent:
     lead, inquiry = entry.lead, entry.inquiry
-    return LeadReady(
-        event_id=new_id(),
+    return _lead_ready(
+        event_id=new_id_text(),
         occurred_at=now,
         correlation_id=inquiry.correlation_id,
         lead_id=lead.id,

@@ -2,13 +2,19 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 
 _NUMBER = re.compile(r"LEAD-(\d{4})(\d{2})(\d{2})-(\d{3,9})", re.ASCII)
 
 
 def lead_number(day: date, serial: int) -> str:
     """Write the number of the `serial`-th lead of a day; it has three digits at least and grows past 999."""
-    return f"LEAD-{day:%Y%m%d}-{serial:03d}"
+    return f"{_prefix(day)}{serial:03d}"
+
+
+@lru_cache(maxsize=8)
+def _prefix(day: date) -> str:
+    return f"LEAD-{day:%Y%m%d}-"
 
 
 def parse_lead_number(text: str) -> tuple[date, int] | None:

@@ -46,6 +46,9 @@ class Extras:
     custom: Mapping[str, Any] = field(default_factory=dict)
 
 
+NO_EXTRAS = Extras()
+
+
 class Touch(NamedTuple):
     """Where an inquiry came from: a chat with one of our accounts, or a form of its own; and its ad, if it has one."""
 
@@ -88,7 +91,7 @@ class OpenLead:
     first_response_at: datetime | None = None
     first_sent_at: datetime | None = None
     is_changed: bool = False
-    extras: Extras = field(default_factory=Extras)
+    extras: Extras = NO_EXTRAS
     places: set[tuple[str, ...]] = field(default_factory=set)
     ads: set[str] = field(default_factory=set)
 
@@ -194,7 +197,7 @@ class LeadBook:
             preferred_owner_id=earlier.assigned_id if earlier else None,
             business_date=inquiry.business_date,
             first_sent_at=inquiry.sent_at,
-            extras=self.extras.get(inquiry.dedupe_key, Extras()),
+            extras=self.extras.get(inquiry.dedupe_key, NO_EXTRAS),
         )
         lead.take(touch_of(inquiry))
         self.open[meeting.person_id] = lead

@@ -95,7 +95,7 @@ class Meeting:
 
 def address_of(identity: Identity) -> Address:
     """The address that an identity names."""
-    return Address(str(identity.kind), identity.scope, identity.match_key)
+    return Address(identity.kind, identity.scope, identity.match_key)
 
 
 def joining(identities: Iterable[Identity]) -> list[Identity]:
@@ -104,7 +104,9 @@ def joining(identities: Iterable[Identity]) -> list[Identity]:
     Verified before stated, and a platform's id, which never passes to somebody else, before a phone or a mail address.
     """
     found = [identity for identity in identities if identity.evidence is not Evidence.CLAIMED]
-    return sorted(found, key=lambda one: (one.evidence is not Evidence.VERIFIED, one.kind not in _PLATFORMS))
+    if len(found) > 1:
+        found.sort(key=lambda one: (one.evidence is not Evidence.VERIFIED, one.kind not in _PLATFORMS))
+    return found
 
 
 def best_of_kind(identities: Iterable[Identity], kind: IdentityKind) -> Identity | None:

@@ -1,12 +1,12 @@
 """What was said and what happened: inquiries, and history, which is written once and never changed."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.contracts.inquiries import InquiryReceived
-from shared.kit.database import Connection
+from shared.kit.database import Connection, JsonText
+from shared.kit.text import dump_json
 
 
 class HistoryLine(NamedTuple):
@@ -19,59 +19,31 @@ class HistoryLine(NamedTuple):
     type: int = 1
 
 
+_HISTORY = ("lead_id", "type", "text", "actor", "occurred_at", "changes")
+_INQUIRIES = (
+    "lead_id", "receipt_id", "channel", "account", "kind", "thread", "received_at", "sent_at", "sender", "text",
+    "content", "attribution",
+)  # fmt: skip
+
+
 async def add_history(connection: Connection, lines: Sequence[HistoryLine], now: datetime) -> None:
     """Write lines of history, in the order given."""
-    await connection.execute(
-        """
-        INSERT INTO history (lead_id, type, text, actor, occurred_at, changes)
-        SELECT lead_id, type, text, actor, $6, changes::jsonb
-        FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::text[], $5::text[])
-            WITH ORDINALITY AS row (lead_id, type, text, actor, changes, position)
-        ORDER BY row.position
-        """,
-        [line.lead_id for line in lines],
-        [line.type for line in lines],
-        [line.text for line in lines],
-        [line.actor for line in lines],
-        [_json(line.changes) for line in lines],
-        now,
-    )
+    rows = [(line.lead_id, line.type, line.text, line.actor, now, _json(line.changes)) for line in lines]
+    await connection.copy_records_to_table("history", records=rows, columns=_HISTORY)
 
 
 async def add_inquiries(connection: Connection, inquiries: Sequence[tuple[int, InquiryReceived]]) -> None:
     """Keep what people sent, as (lead id, inquiry)."""
-    await connection.execute(
-        """
-        INSERT INTO inquiries (
-            lead_id, receipt_id, channel, account, kind, thread, received_at, sent_at, sender, text, content,
-            attribution
+    rows = [
+        (
+            lead_id, inquiry.receipt_id, inquiry.channel, inquiry.account, inquiry.kind, inquiry.thread,
+            inquiry.received_at, inquiry.sent_at, JsonText(inquiry.sender.model_dump_json(exclude_defaults=True)),
+            inquiry.text, _json(inquiry.content), _json(inquiry.attribution),
         )
-        SELECT
-            lead_id, receipt_id, channel, account, kind, thread, received_at, sent_at, sender::jsonb, text,
-            content::jsonb, attribution::jsonb
-        FROM unnest(
-            $1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-            $8::timestamptz[], $9::text[], $10::text[], $11::text[], $12::text[]
-        ) AS row (
-            lead_id, receipt_id, channel, account, kind, thread, received_at, sent_at, sender, text, content,
-            attribution
-        )
-        """,
-        [lead_id for lead_id, _ in inquiries],
-        [inquiry.receipt_id for _, inquiry in inquiries],
-        [inquiry.channel for _, inquiry in inquiries],
-        [inquiry.account for _, inquiry in inquiries],
-        [inquiry.kind for _, inquiry in inquiries],
-        [inquiry.thread for _, inquiry in inquiries],
-        [inquiry.received_at for _, inquiry in inquiries],
-        [inquiry.sent_at for _, inquiry in inquiries],
-        [inquiry.sender.model_dump_json(exclude_defaults=True) for _, inquiry in inquiries],
-        [inquiry.text for _, inquiry in inquiries],
-        [_json(inquiry.content) for _, inquiry in inquiries],
-        [_json(inquiry.attribution) for _, inquiry in inquiries],
-    )
+        for lead_id, inquiry in inquiries
+    ]  # fmt: skip
+    await connection.copy_records_to_table("inquiries", records=rows, columns=_INQUIRIES)
 
 
-def _json(value: dict[str, Any]) -> str:
-    # Not orjson: senders write integers beyond 64 bits, which Postgres keeps and orjson refuses.
-    return json.dumps(value, ensure_ascii=False)
+def _json(value: dict[str, Any]) -> JsonText:
+    return JsonText(dump_json(value).decode())

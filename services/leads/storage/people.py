@@ -139,23 +139,15 @@ async def list_names(connection: Connection, person_ids: Collection[int]) -> dic
     return {row["id"]: StatedName(row["first_name"], row["last_name"]) for row in rows}
 
 
+_PEOPLE = ("id", "first_name", "last_name", "profile_name", "created_at", "updated_at")
+
+
 async def add_people(
     connection: Connection, people: Sequence[tuple[int, StatedName, str | None]], now: datetime
 ) -> None:
     """Insert people as (id, stated name, profile name)."""
-    await connection.execute(
-        """
-        INSERT INTO people (id, first_name, last_name, profile_name, created_at, updated_at)
-        SELECT id, first_name, last_name, profile_name, $5, $5
-        FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[])
-            AS row (id, first_name, last_name, profile_name)
-        """,
-        [person_id for person_id, _, _ in people],
-        [name.first for _, name, _ in people],
-        [name.last for _, name, _ in people],
-        [profile for _, _, profile in people],
-        now,
-    )
+    rows = [(person_id, name.first, name.last, profile, now, now) for person_id, name, profile in people]
+    await connection.copy_records_to_table("people", records=rows, columns=_PEOPLE)
 
 
 async def rename_people(

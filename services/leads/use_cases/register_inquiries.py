@@ -8,25 +8,29 @@ of its own, because in READ COMMITTED only a new statement sees what those have 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from services.leads.domain.announcements import announce, settle
+from services.leads.domain.announcements import NUMBER_PENDING, announce, inquiry_settled, settle
 from services.leads.domain.hand_over import HandOverPolicy
 from services.leads.domain.openings import Extras, LeadBook, created_at_of, describe
 from services.leads.domain.updates import Answer, UpdateBook
-from services.leads.storage import claims, journal, leads, numbering, updates
+from services.leads.storage import batch_numbering, claims, journal, leads, numbering, updates
 from services.leads.storage.claims import Claimed, Outcome
 from services.leads.storage.journal import HistoryLine
 from services.leads.storage.numbering import NumberedEvent, Opening
 from services.leads.use_cases.apply_updates import find_pending, keys_concerned, open_update_book, write_updates
 from services.leads.use_cases.recognise_people import Recognised, recognise_people
-from shared.contracts.events import Event, event_type
-from shared.contracts.inquiries import AnyIntakeEvent, InquiryReceived, InquirySettled, IntakeEvent
+from shared.contracts.inquiries import AnyIntakeEvent, InquiryReceived, IntakeEvent
 from shared.contracts.topics import LEAD_EVENTS, SETTLEMENTS, Topic
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit import outbox
 from shared.kit.database import Connection
-from shared.kit.identifiers import new_id
+from shared.kit.identifiers import new_id_text
+from shared.kit.lean_events import EncodedEvent
+from shared.kit.outbox import OutboxRow
+
+_PENDING = NUMBER_PENDING.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,14 @@ class Registered:
     outcome: SettlementOutcome
     lead_id: int | None
     opened: Mapping[str, Any] | None = None
+
+
+class Settlement(NamedTuple):
+    """An answer to intake: for which receipt, about which lead, if any."""
+
+    receipt_id: UUID
+    lead_id: int | None
+    event: EncodedEvent
 
 
 async def register_inquiries(
@@ -141,11 +153,11 @@ async def _write(connection: Connection, updated: UpdateBook, now: datetime, act
 async def _announce(
     connection: Connection,
     book: LeadBook,
-    settlements: Sequence[InquirySettled],
+    settlements: Sequence[Settlement],
     now: datetime,
     policy: HandOverPolicy,
 ) -> dict[int, dict[str, Any]]:
-    """Write the events, and with those of new leads, as the last statement, the leads themselves.
+    """Open the new leads, and write the events of all: what comes last, because of the numbers.
 
     Returns the rows of new leads that came with extras.
     """
@@ -155,43 +167,49 @@ async def _announce(
         if entry.outcome is SettlementOutcome.NEW
     ]
     new_ids = {opening.lead.id for opening in openings}
-    events: list[tuple[int, Event]] = [
-        (entry.lead.id, event) for entry in book.entries for event in announce(entry, now)
+    rows: list[tuple[int | None, OutboxRow]] = [
+        (entry.lead.id, _row(LEAD_EVENTS, entry.lead.id, event))
+        for entry in book.entries
+        for event in announce(entry, now)
     ]
-    old_events = [(lead_id, event) for lead_id, event in events if lead_id not in new_ids]
-    old_settlements = [(event.receipt_id, event) for event in settlements if event.lead_id not in new_ids]
-    await outbox.append(connection, LEAD_EVENTS, old_events)
-    await outbox.append(connection, SETTLEMENTS, old_settlements)
-    if not openings:
-        return {}
-    numbered = [_numbered(LEAD_EVENTS, lead_id, event, lead_id) for lead_id, event in events if lead_id in new_ids]
-    numbered += [
-        _numbered(SETTLEMENTS, event.receipt_id, event, event.lead_id)
-        for event in settlements
-        if event.lead_id in new_ids
-    ]
+    rows += [(answer.lead_id, _row(SETTLEMENTS, answer.receipt_id, answer.event)) for answer in settlements]
     rivals = [lead for lead in book.changed() if lead.repeat_of_id in new_ids]
-    wanted = [lead.id for lead, inquiry in book.placed if inquiry.dedupe_key in book.extras]
-    return await numbering.open_leads(
-        connection, openings, numbered, now, policy.wait_after(0), rivals=rivals, wanted=wanted
-    )
+    if book.extras and openings:
+        numbered = [NumberedEvent(*row[:3], row.body.decode(), lead_id) for lead_id, row in rows if lead_id in new_ids]
+        await outbox.append_rows(connection, [row for lead_id, row in rows if lead_id not in new_ids])
+        wanted = [opening.lead.id for opening in openings]
+        return await numbering.open_leads(
+            connection, openings, numbered, now, policy.wait_after(0), rivals=rivals, wanted=wanted
+        )
+    numbers = await batch_numbering.open_batch(connection, openings, now, policy.wait_after(0)) if openings else {}
+    if rivals:
+        await batch_numbering.mark_rivals(connection, rivals)
+    await outbox.append_rows(connection, [_numbered(row, numbers.get(lead_id or 0)) for lead_id, row in rows])
+    return {}
 
 
-def _numbered(topic: Topic, key: object, event: Event, lead_id: int) -> NumberedEvent:
-    return NumberedEvent(topic.name, str(key), event_type(event), event.model_dump_json(), lead_id)
+def _row(topic: Topic, key: object, event: EncodedEvent) -> OutboxRow:
+    return OutboxRow(topic.name, str(key), event.type, event.body)
+
+
+def _numbered(row: OutboxRow, number: str | None) -> OutboxRow:
+    return row if number is None else row._replace(body=row.body.replace(_PENDING, number.encode()))
 
 
 def _settlements(
     events: Sequence[IntakeEvent], answers: Mapping[str, Answer], known: Mapping[str, Claimed], now: datetime
-) -> list[InquirySettled]:
+) -> list[Settlement]:
     """An answer to every claim, also to one that came twice in this batch or was answered long ago."""
     settlements = []
     for event in filter(_has_receipt, events):
         answer = answers.get(event.dedupe_key)
         if answer is not None:
-            settlements.append(settle(event, answer.outcome, answer.lead, now))
+            lead_id = answer.lead.id if answer.lead else None
+            told = settle(event, answer.outcome, answer.lead, now)
         else:
-            settlements.append(_settle_again(event, known[event.dedupe_key], now))
+            claimed = known[event.dedupe_key]
+            lead_id, told = claimed.lead_id, _settle_again(event, claimed, now)
+        settlements.append(Settlement(event.receipt_id, lead_id, told))
     return settlements
 
 
@@ -200,9 +218,9 @@ def _has_receipt(event: IntakeEvent) -> bool:
     return event.channel is not Channel.REST
 
 
-def _settle_again(event: IntakeEvent, claimed: Claimed, now: datetime) -> InquirySettled:
-    return InquirySettled(
-        event_id=new_id(),
+def _settle_again(event: IntakeEvent, claimed: Claimed, now: datetime) -> EncodedEvent:
+    return inquiry_settled(
+        event_id=new_id_text(),
         occurred_at=now,
         correlation_id=event.correlation_id,
         receipt_id=event.receipt_id,

@@ -1,0 +1,74 @@
+"""Taking the numbers of a batch: the counter of the day, the leads and what names them, and nothing else in between.
+
+What `numbering` does in one statement for somebody who waits for an answer, by COPY: for a few hundred leads it costs
+half of the work in this process and two thirds in Postgres. The counter stays locked for as long, since less is done.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from operator import attrgetter
+
+from services.leads.domain.numbers import lead_number
+from services.leads.domain.openings import Contact, OpenLead
+from services.leads.storage.numbering import Opening
+from shared.kit.database import Connection
+
+_COLUMNS = (
+    "id", "lead_uuid", "number", "business_date", "serial", "person_id", "source", "channel", "account", "thread",
+    "is_ready", "is_repeat", "repeat_of_id", "preferred_owner_id", "version", "created_at", "updated_at",
+    "hand_over_at", *Contact.__slots__,
+)  # fmt: skip
+_contact_values = attrgetter(*Contact.__slots__)
+
+
+async def open_batch(
+    connection: Connection, openings: Sequence[Opening], now: datetime, hand_over_after: timedelta
+) -> dict[int, str]:
+    """Take numbers in the order given and insert the leads; returns the numbers by lead. Commit right after this.
+
+    Waits for another transaction that has taken numbers of the same day and has not committed yet.
+    """
+    serials = await _take_serials(connection, Counter(lead.business_date for lead, _ in openings))
+    hand_over_at = now + hand_over_after
+    numbers: dict[int, str] = {}
+    rows = []
+    for lead, created_at in openings:
+        assert lead.business_date is not None
+        serial = next(serials[lead.business_date])
+        numbers[lead.id] = number = lead_number(lead.business_date, serial)
+        row = (
+            lead.id, lead.lead_uuid, number, lead.business_date, serial, lead.person_id, lead.source, lead.channel,
+            lead.account, lead.thread, True, lead.is_repeat, lead.repeat_of_id, lead.preferred_owner_id, lead.version,
+            created_at, now, hand_over_at, *_contact_values(lead.contact),
+        )  # fmt: skip
+        rows.append(row)
+    await connection.copy_records_to_table("leads", records=rows, columns=_COLUMNS)
+    return numbers
+
+
+async def _take_serials(connection: Connection, wanted: Mapping[date | None, int]) -> dict[date, Iterator[int]]:
+    """So many serials of each day, in their order."""
+    rows = await connection.fetch(
+        """
+        INSERT INTO day_counters AS counter (business_date, last_serial)
+        SELECT day, count FROM unnest($1::date[], $2::int[]) AS row (day, count) ORDER BY day
+        ON CONFLICT (business_date) DO UPDATE SET last_serial = counter.last_serial + excluded.last_serial
+        RETURNING business_date, last_serial
+        """,
+        list(wanted),
+        list(wanted.values()),
+    )
+    return {day: iter(range(last - wanted[day] + 1, last + 1)) for day, last in rows}
+
+
+async def mark_rivals(connection: Connection, rivals: Sequence[OpenLead]) -> None:
+    """Write the `repeat_of_id` of locked leads that is a new one, which had to be there before."""
+    await connection.execute(
+        """
+        UPDATE leads SET repeat_of_id = row.repeat_of_id
+        FROM unnest($1::bigint[], $2::bigint[]) AS row (id, repeat_of_id) WHERE leads.id = row.id
+        """,
+        [lead.id for lead in rivals],
+        [lead.repeat_of_id for lead in rivals],
+    )
