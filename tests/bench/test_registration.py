@@ -53,10 +53,11 @@ async def leads_of(url: str) -> list[dict[str, Any]]:
 
 
 def test_inquiries_are_what_the_contract_says() -> None:
-    """What the bench sends is what intake would publish, none of it left out or unknown."""
+    """What the bench sends is what intake would publish, none of it unknown or said in another way."""
     for record in Source().records(40):
         event = InquiryReceived.model_validate_json(record.body)
-        assert orjson.loads(record.body) == orjson.loads(event.model_dump_json())
+        published = orjson.loads(event.model_dump_json())
+        assert published | orjson.loads(record.body) == published
 
 
 @pytest.mark.parametrize("way", _WAYS)

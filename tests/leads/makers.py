@@ -168,6 +168,13 @@ async def state(database: Database) -> dict[str, list[dict[str, Any]]]:
     return state | {"day_counters": await rows(database, "SELECT * FROM day_counters ORDER BY 1")}
 
 
+_ORPHANS = """
+SELECT 'history' AS orphan FROM history WHERE NOT EXISTS (SELECT FROM leads WHERE leads.id = lead_id)
+UNION ALL SELECT 'inquiry' FROM inquiries WHERE NOT EXISTS (SELECT FROM leads WHERE leads.id = lead_id)
+UNION ALL SELECT 'identity' FROM identities WHERE NOT EXISTS (SELECT FROM people WHERE people.id = person_id)
+"""
+
+
 async def assert_sound(database: Database, sent: Sequence[InquiryReceived]) -> None:
     """Every inquiry has one effect, every open person one lead, every day the numbers 1..n, every claim an answer."""
     keys = {one.dedupe_key for one in sent}
@@ -181,6 +188,7 @@ async def assert_sound(database: Database, sent: Sequence[InquiryReceived]) -> N
     assert sorted(lead["id"] for lead in leads) == sorted(new)
     open_people = [lead["person_id"] for lead in leads if lead["status"] != 3 and not lead["deleted_at"]]
     assert len(set(open_people)) == len(open_people)
+    assert [] == await rows(database, _ORPHANS)
     await _assert_numbers(database, leads)
     await _assert_announced(database, leads, sent)
     await _assert_history_folds(database, leads)

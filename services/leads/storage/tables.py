@@ -92,10 +92,7 @@ class PersonIdentity(LeadsTable, table=True):
     match_key: str = Field(sa_type=Text)
     value: str = Field(sa_type=Text)
     evidence: str = Field(sa_type=Text)
-    # Deferred: an identity is written with a person's id before it is known whether that person is needed.
-    person_id: int = Field(
-        sa_column=Column(BigInteger, ForeignKey("people.id", deferrable=True, initially="DEFERRED"), nullable=False)
-    )
+    person_id: int = Field(sa_type=BigInteger)
     first_seen_at: datetime = Field(sa_type=INSTANT)
     last_seen_at: datetime = Field(sa_type=INSTANT)
     ended_at: datetime | None = Field(default=None, sa_type=INSTANT)
@@ -153,7 +150,8 @@ class Inquiry(LeadsTable, table=True):
     __table_args__ = (Index("ix_inquiries_lead_id", "lead_id", "sent_at", "id"),)
 
     id: int | None = Field(default=None, sa_column=_key())
-    lead_id: int = Field(sa_column=_lead())
+    # No foreign key, as in `history`: docs/decisions/0008.
+    lead_id: int = Field(sa_type=BigInteger)
     receipt_id: UUID
     channel: str = Field(sa_type=Text)
     account: str = Field(sa_type=Text)
@@ -318,7 +316,7 @@ class HistoryEntry(LeadsTable, table=True):
     )
 
     id: int | None = Field(default=None, sa_column=_key())
-    lead_id: int = Field(sa_column=_lead())
+    lead_id: int = Field(sa_type=BigInteger)
     type: int = Field(sa_type=SmallInteger)
     text: str = Field(sa_type=Text)
     actor: str = Field(sa_type=Text)
