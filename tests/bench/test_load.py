@@ -3,10 +3,12 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 
 from services.intake.domain.signatures import is_signed
 from tests.bench.load import Webhooks, closed_loop, open_loop
@@ -58,6 +60,16 @@ async def test_every_request_is_a_message_of_its_own_and_signed() -> None:
     for head, body in seen:
         header = head.partition(b"X-Hub-Signature-256: ")[2].partition(b"\r\n")[0]
         assert is_signed(header, body, [SECRET.encode()])
+
+
+def test_the_bench_runs_it_on_uvloop() -> None:
+    """It works in the event loop that the bench has."""
+
+    async def run() -> Counter[int]:
+        async with server(at_once) as (port, _):
+            return (await closed_loop(port, Webhooks(SECRET), requests=20, connections=2)).statuses
+
+    assert {200: 20} == uvloop.run(run())
 
 
 async def test_people_take_turns() -> None:
