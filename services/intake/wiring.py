@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx2
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from starlette.routing import BaseRoute
@@ -43,6 +43,7 @@ from shared.contracts.topics import SETTLEMENTS
 from shared.contracts.words import Channel
 from shared.kit.assembly import Assembly, assembling
 from shared.kit.database import Database
+from shared.kit.front import Front
 from shared.kit.health import Status
 from shared.kit.process import Service, Worker
 from shared.kit.sealing import Seal
@@ -126,13 +127,13 @@ def _door_keys(secrets: SecretStr, tokens: SecretStr) -> DoorKeys:
 
 def build_web(
     assembly: Assembly, own: IntakeSettings, others: Others, trusted: TrustedApps, health: APIRouter
-) -> FastAPI:
-    """The HTTP side: the public edge in front, REST behind it."""
+) -> Front:
+    """The HTTP side: the webhooks in front, then the rest of the public edge, and REST behind it."""
     app = build_app(
         title="Leadline intake",
         gate=assembly.gate(),
         routers=[*ROUTERS, health],
-        edge=[*build_webhooks(trusted, assembly), *build_forms(own, assembly, others)],
+        edge=build_forms(own, assembly, others),
         translations=TRANSLATIONS,
         body_limit=LIMIT,
     )
@@ -141,10 +142,10 @@ def build_web(
     connecting = ConnectAccounts(database, seal, assembly.clock, graph, public_url, own.development)
     accounts = ManageAccounts(database, seal)
     app.state.backend = Backend(database, assembly.clock, seal, accounts, connecting, public_url)
-    return app
+    return Front(app, build_webhooks(trusted, assembly), TRANSLATIONS)
 
 
-def build_webhooks(trusted: TrustedApps, assembly: Assembly) -> list[BaseRoute]:
+def build_webhooks(trusted: TrustedApps, assembly: Assembly) -> list[Webhook]:
     """The platforms' webhooks, which share one writer and with it each other's commits."""
     writer, stamp = ReceiptWriter(assembly.database), build_stamp(assembly)
     whatsapp = Webhook(
@@ -157,7 +158,7 @@ def build_webhooks(trusted: TrustedApps, assembly: Assembly) -> list[BaseRoute]:
         ReceiveDelivery(Channel.MESSENGER, stamp, writer),
         partial(trusted.keys, MESSENGER_DOOR),
     )
-    return [*whatsapp.routes(), *messenger.routes()]
+    return [whatsapp, messenger]
 
 
 def build_forms(own: IntakeSettings, assembly: Assembly, others: Others) -> list[BaseRoute]:

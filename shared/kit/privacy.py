@@ -1,6 +1,5 @@
 """Keyed hashes, so that a phone number or a message id never is a key in the clear."""
 
-import hashlib
 import hmac
 
 
@@ -10,4 +9,4 @@ def keyed_hash(key: str, *parts: str) -> str:
     Each part is preceded by its length, so that ("ab", "c") and ("a", "bc") differ.
     """
     message = b"".join(len(raw).to_bytes(4, "big") + raw for raw in (part.encode("utf-8", "replace") for part in parts))
-    return hmac.new(key.encode(), message, hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key.encode(), message, "sha256").hex()[:32]

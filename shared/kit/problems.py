@@ -90,7 +90,7 @@ def install(app: FastAPI, translations: Mapping[type[Exception], Translation]) -
         return _invalid(error).response()
 
     async def on_error(request: Request, error: Exception) -> JSONResponse:
-        return _unexpected(request, error).response()
+        return _unexpected(request.url.path, error).response()
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(HTTPException, on_http)
@@ -110,6 +110,14 @@ def install(app: FastAPI, translations: Mapping[type[Exception], Translation]) -
         app.add_exception_handler(kind, _translated(translate))
 
 
+def problem_of(error: Exception, path: str, translations: Mapping[type[Exception], Translation]) -> Problem:
+    """The problem that an app with these translations would answer to an error; the unexpected is logged."""
+    if isinstance(error, Problem):
+        return error
+    translate = next((translations[kind] for kind in type(error).__mro__ if kind in translations), None)
+    return translate(error) if translate else _unexpected(path, error)
+
+
 def _translated(translate: Translation) -> Callable[[Request, Exception], JSONResponse]:
     def handle(_: Request, error: Exception) -> JSONResponse:
         return translate(error).response()
@@ -125,18 +133,18 @@ def _invalid(error: RequestValidationError) -> Problem:
     return Problem(422, "; ".join(f"{one.field}: {one.message}" for one in errors), errors=errors)
 
 
-def _unexpected(request: Request, error: Exception) -> Problem:
+def _unexpected(path: str, error: Exception) -> Problem:
     cause: BaseException = error
     if isinstance(error, DBAPIError) and error.orig is not None:
         cause = error.orig.__cause__ or error.orig
     if is_conflict(cause):
         return Problem(503, "Others changed the same thing at the same time; try again.", headers={"Retry-After": "1"})
     if is_transient(cause):
-        log.warning("request refused", path=request.url.path, error=describe(cause))
+        log.warning("request refused", path=path, error=describe(cause))
         return Problem(503, "A server that this needs is away; try again.", headers={"Retry-After": "5"})
     refused_argument = isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError)
     if refused_argument or isinstance(cause, (asyncpg.DataError, UnicodeEncodeError)):
         # NUL, lone surrogates, numbers beyond 64 bits: accepted by JSON, refused by Postgres.
         return Problem(422, "A value holds characters or a number that cannot be stored.")
-    log.error("request failed", path=request.url.path, error=describe(error), exc_info=error)
+    log.error("request failed", path=path, error=describe(error), exc_info=error)
     return Problem(500, "Something went wrong here; it was logged.")

@@ -16,6 +16,7 @@ import uvloop
 from fastapi import APIRouter, FastAPI
 from faststream.kafka import KafkaBroker
 from pydantic import ValidationError
+from starlette.types import ASGIApp
 
 from shared.kit.broker import Broker, build_broker, is_broker_error
 from shared.kit.consumer import Consumer
@@ -99,7 +100,7 @@ class Service:
     name: str
     host: str
     port: int
-    app: FastAPI
+    app: ASGIApp
     worker: Worker | None = None
     health: APIRouter | None = None
     watches: Sequence[Loop] = ()
@@ -116,7 +117,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(service: Service, app: FastAPI) -> None:
+async def serve(service: Service, app: ASGIApp) -> None:
     """Serve an app at a service's address until cancelled; requests in flight get 3 s to end."""
     config = uvicorn.Config(
         app,

@@ -12,6 +12,8 @@ MAX_DEPTH = 32
 TOO_DEEP = "nested too deeply"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _SAFE_DIGITS = 18
+_DIGITS_TO_ZERO = bytes.maketrans(b"0123456789", b"0000000000")
+_EIGHTEEN_DIGITS = b"0" * _SAFE_DIGITS
 
 
 class UnreadableJson(ValueError):
@@ -83,6 +85,16 @@ def dump_json(value: Any) -> bytes:
 
 
 def _load(raw: bytes, constant: Callable[[str], Any]) -> Any:
+    """Fast where both parsers agree; what orjson refuses or would round is read with care."""
+    if _EIGHTEEN_DIGITS not in raw.translate(_DIGITS_TO_ZERO):
+        try:
+            return orjson.loads(raw)
+        except ValueError:
+            pass
+    return _load_carefully(raw, constant)
+
+
+def _load_carefully(raw: bytes, constant: Callable[[str], Any]) -> Any:
     try:
         text = raw.decode("utf-8-sig")
         return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=constant)

@@ -352,10 +352,10 @@ async def test_a_submission_that_is_refused_fails_alone(database: Database, stam
     """What Postgres refuses for its own sake does not take those with it that share its insert."""
     writer = ReceiptWriter(database)
     good = [stamp.receipts([make_item(Channel.WHATSAPP, "1", "text", (str(n),), {})]) for n in range(4)]
-    bad = stamp.receipts([make_item(Channel.WHATSAPP, "1", "text", ("bad",), {})])
-    object.__setattr__(bad[0], "account", "nul \x00")
+    (bad,) = stamp.receipts([make_item(Channel.WHATSAPP, "1", "text", ("bad",), {})])
+    spoiled = [bad._replace(account="nul \x00")]
     answers = await asyncio.gather(
-        *map(writer.write, [good[0], good[1], bad, good[2], good[3]]), return_exceptions=True
+        *map(writer.write, [good[0], good[1], spoiled, good[2], good[3]]), return_exceptions=True
     )
     assert [None, None, ReceiptsNotWritten, None, None] == [answer and type(answer) for answer in answers]
     assert 4 == len(await rows(database))

@@ -1,13 +1,16 @@
 """Bytes from outside become values that Postgres, JSON and the stack can bear."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.kit.text import UnreadableJson, clean_text, dump_json, parse_json
+from shared.kit import text as kit_text
+from shared.kit.text import UnreadableJson, clean_text, dump_json, parse_json, parse_json_parts
 
 
 @pytest.mark.parametrize(
@@ -75,3 +78,54 @@ def test_uncleaned_json_survives_being_written(raw: bytes) -> None:
     """A value that was parsed without cleaning is written without a loss, so that it can be cleaned later."""
     uncleaned = parse_json(raw, clean=False)
     assert uncleaned == parse_json(dump_json(uncleaned), clean=False)
+
+
+NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
+ESCAPES = st.from_regex(r"\\(u[dD][89a-fA-F][0-9a-f]{2}|u00[0-9a-f]{2}|[\"\\/bfnrt])", fullmatch=True)
+TEXTS = st.lists(ESCAPES | st.text(st.characters(exclude_characters='"\\'), max_size=3), max_size=4).map(
+    lambda parts: f'"{"".join(parts)}"'
+)
+CONSTANTS = st.sampled_from(["true", "false", "null", "NaN", "Infinity", "-Infinity", "-0", "1" * 18, "-" + "1" * 18])
+DOCUMENTS = st.recursive(
+    NUMBERS | TEXTS | CONSTANTS,
+    lambda inner: (
+        st.lists(inner, max_size=4).map(lambda items: f"[{','.join(items)}]")
+        | st.lists(st.tuples(st.sampled_from(['"a"', '"b"']) | TEXTS, inner), max_size=4).map(
+            lambda pairs: "{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}"
+        )
+    ),
+    max_leaves=12,
+).map(lambda document: document.encode("utf-8", "surrogatepass"))
+SPOILED = st.builds(
+    lambda raw, place, more: raw[: place % (len(raw) + 1)] + more + raw[place % (len(raw) + 1) :],
+    DOCUMENTS,
+    st.integers(0, 500),
+    st.sampled_from(
+        [b"", b" ", b",", b"1", b"}", b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xed\xa0\x80", b".", b"e", b"-"]
+    ),
+)
+
+
+def outcome(read: Callable[[], Any]) -> str:
+    """What reading gives, to the type of each number and the order of each object, or why it gives nothing."""
+    try:
+        return repr(read())
+    except UnreadableJson as error:
+        return f"unreadable: {error}"
+
+
+@settings(max_examples=500)
+@given(DOCUMENTS | SPOILED)
+def test_both_ways_of_reading_agree(raw: bytes) -> None:
+    """What is read fast is to the last digit what reading with care would give."""
+    careful = outcome(lambda: kit_text._load_carefully(raw, Decimal))
+    assert careful == outcome(lambda: parse_json_parts(raw))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"1" * 18, b"1" * 19, b"-" + b"1" * 18, b"18446744073709551616", b"-0", b"-0.0", b"1e400", b'{"a":1,"b":2,"a":3}'],
+)
+def test_they_agree_at_the_borders(raw: bytes) -> None:
+    """Where one parser would round or reorder, the other one is asked."""
+    assert outcome(lambda: kit_text._load_carefully(raw, Decimal)) == outcome(lambda: parse_json_parts(raw))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.contracts.words import Channel
@@ -18,9 +19,11 @@ class ReceiptState(StrEnum):
     QUARANTINED = "quarantined"
 
 
-@dataclass(frozen=True, slots=True)
-class NewReceipt:
-    """A receipt to be written; `error` is set for what could not be taken apart."""
+class NewReceipt(NamedTuple):
+    """A receipt to be written; `error` is set for what could not be taken apart.
+
+    A tuple, since there is one for each message: sets of them become columns without being looked into.
+    """
 
     receipt_id: UUID
     dedupe_key: str

@@ -1,6 +1,5 @@
 """The signature of a platform's webhook."""
 
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -17,8 +16,6 @@ def is_signed(header: bytes | None, body: bytes, secrets: Sequence[bytes]) -> bo
     found = _HEADER.fullmatch(header) if header else None
     if found is None:
         return False
-    given = found[1].lower()
-    matches = [
-        hmac.compare_digest(hmac.new(secret, body, hashlib.sha256).hexdigest().encode(), given) for secret in secrets
-    ]
+    given = bytes.fromhex(found[1].decode())
+    matches = [hmac.compare_digest(hmac.digest(secret, body, "sha256"), given) for secret in secrets]
     return any(matches)

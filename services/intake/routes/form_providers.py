@@ -43,7 +43,7 @@ class FormProviders:
         if form.provider is None or request.path_params["provider"] != form.provider:
             raise Problem(404, "There is no such form.")
         provider = Provider(form.provider)
-        raw = await read_body(request, _LIMIT)
+        raw = await read_body(request.scope, request.receive, _LIMIT)
         if not self._is_from(form, provider, request.headers, raw):
             raise Problem(401, "The signature is missing or wrong.")
         if provider is Provider.GENERIC:

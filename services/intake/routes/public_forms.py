@@ -90,7 +90,8 @@ class PublicForms:
         headers = request.headers
         seen = _circumstances(headers, sender_address(request, self.proxies))
         await self.limits.count_post(form, seen.address)
-        fields = await read_fields(headers, await read_body(request, body_limit(headers)), form.mapping)
+        raw = await read_body(request.scope, request.receive, body_limit(headers))
+        fields = await read_fields(headers, raw, form.mapping)
         lead_uuid = await self.submit_form(form, fields, seen)
         if _wants_json(headers):
             return JSONResponse({"lead_uuid": str(lead_uuid)}, 201)

@@ -4,20 +4,23 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.datastructures import QueryParams
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope
 
 from services.intake.domain.signatures import is_signed
-from services.intake.routes.bodies import read_body
+from services.intake.routes.bodies import find_header, read_body
 from services.intake.storage.accounts import DoorKeys
 from services.intake.use_cases.receive_delivery import ReceiveDelivery
 from shared.kit.problems import Problem
 
+# One for all, since a response is never changed once it is made.
+_TAKEN = Response(status_code=200)
+
 
 @dataclass(frozen=True)
 class Webhook:
-    """One channel's webhook, outside FastAPI. Only 200 means that the sender may forget what it delivered.
+    """One channel's webhook, a door in front of FastAPI. Only 200 means that the sender may forget what it delivered.
 
     `keys` answers at once with what opens this door now, and asks nobody for it.
     """
@@ -26,16 +29,16 @@ class Webhook:
     receive_delivery: ReceiveDelivery
     keys: Callable[[], DoorKeys]
 
-    def routes(self) -> list[Route]:
-        """The handshake and the delivery."""
-        return [
-            Route(self.path, self.shake_hands, methods=["GET"]),
-            Route(self.path, self.deliver, methods=["POST"]),
-        ]
+    async def answer(self, scope: Scope, receive: Receive) -> Response:
+        """The handshake or the delivery; nothing else is done at this door."""
+        if scope["method"] == "POST":
+            return await self._deliver(scope, receive)
+        if scope["method"] in ("GET", "HEAD"):
+            return self._shake_hands(QueryParams(scope["query_string"]))
+        raise Problem(405, "Method Not Allowed", headers={"Allow": "GET, HEAD, POST"})
 
-    async def shake_hands(self, request: Request) -> Response:
+    def _shake_hands(self, asked: QueryParams) -> Response:
         """Answer the challenge of a platform that knows the token; 403, without the challenge, to all others."""
-        asked = request.query_params
         token = asked.get("hub.verify_token", "").encode("utf-8", "replace")
         challenge = asked.get("hub.challenge")
         keys = self.keys()
@@ -46,15 +49,14 @@ class Webhook:
             raise Problem(403, "This is no handshake that we know.")
         return PlainTextResponse(challenge)
 
-    async def deliver(self, request: Request) -> Response:
+    async def _deliver(self, scope: Scope, receive: Receive) -> Response:
         """Take a delivery: 401 unless these very bytes are signed, 503 unless the receipts are durable."""
-        raw = await read_body(request)
-        header = request.headers.get("x-hub-signature-256")
+        raw = await read_body(scope, receive)
         keys = self.keys()
-        if not is_signed(header.encode("latin-1") if header else None, raw, keys.app_secrets):
+        if not is_signed(find_header(scope, b"x-hub-signature-256"), raw, keys.app_secrets):
             raise _unknown(keys, Problem(401, "X-Hub-Signature-256 is missing or wrong."))
         await self.receive_delivery(raw)
-        return Response(status_code=200)
+        return _TAKEN
 
 
 def _unknown(keys: DoorKeys, refusal: Problem) -> Problem:

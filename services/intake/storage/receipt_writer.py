@@ -68,16 +68,18 @@ class ReceiptWriter:
         size = sum(len(one.body) for one in receipts)
         if self._waiting_bytes + size > _MOST_WAITING_BYTES:
             raise ReceiptsNotWritten("too much is waiting")
-        submission = _Submission(receipts, size, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        submission = _Submission(receipts, size, loop.create_future())
         self._waiting.append(submission)
         self._waiting_bytes += size
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write_all(), name="receipt writer")
+        # A timer instead of asyncio.timeout, which costs more than all else here.
+        patience = loop.call_later(PATIENCE_SECONDS, _give_up, submission.done)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await submission.done
-        except TimeoutError:
-            raise ReceiptsNotWritten("the database does not answer") from None
+            await submission.done
+        finally:
+            patience.cancel()
 
     async def _write_all(self) -> None:
         while self._waiting:
@@ -126,6 +128,11 @@ class ReceiptWriter:
         if failure is not None:
             log.warning("receipts not written", receipts=len(receipts), error=describe(failure))
         return failure
+
+
+def _give_up(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_exception(ReceiptsNotWritten("the database does not answer"))
 
 
 def _finish(submission: _Submission, failure: BaseException | None) -> None:

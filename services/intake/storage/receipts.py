@@ -22,10 +22,10 @@ _MOST_BYTES = 16 * 1024 * 1024
 _INSERT = """
     WITH arrived AS (
         SELECT * FROM unnest(
-            $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::date[], $8::text[],
-            $9::uuid[], $10::bytea[]
+            $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[], $8::date[],
+            $9::text[], $10::uuid[]
         ) WITH ORDINALITY AS row (
-            receipt_id, dedupe_key, channel, account, kind, received_at, business_date, error, lead_uuid, body, place
+            receipt_id, dedupe_key, channel, account, kind, body, received_at, business_date, error, lead_uuid, place
         )
     ), kept AS (
         INSERT INTO receipts
@@ -47,25 +47,7 @@ async def add_receipts(connection: Connection, receipts: Sequence[NewReceipt]) -
     Ids follow the order given. Two calls with the same keys in another order may deadlock: have one writer per
     process, and run the statement again on a conflict.
     """
-    columns = zip(
-        *(
-            (
-                one.receipt_id,
-                one.dedupe_key,
-                one.channel.value,
-                one.account,
-                one.kind,
-                one.received_at,
-                one.business_date,
-                one.error,
-                one.lead_uuid,
-                one.body,
-            )
-            for one in receipts
-        ),
-        strict=True,
-    )
-    return affected(await connection.execute(_INSERT, *columns))
+    return affected(await connection.execute(_INSERT, *zip(*receipts, strict=True)))
 
 
 async def list_waiting(connection: Connection, limit: int) -> list[WaitingReceipt]:

@@ -1,6 +1,6 @@
 """One receipt for one post, however often it is sent: the part that all ways of using a form have in common."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -45,7 +45,7 @@ async def keep_post(database: Database, stamp: Stamp, post: Post, item: Item, le
         )
         if earlier is None:
             (receipt,) = stamp.receipts_of([item], post.received_at)
-            await add_receipts(connection, [replace(receipt, lead_uuid=lead_uuid)])
+            await add_receipts(connection, [receipt._replace(lead_uuid=lead_uuid)])
     if earlier is not None:
         return _same(post, earlier)
     database.committed.set()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from tests.bench.measurements.acknowledge import measure_acknowledging
 from tests.bench.measurements.registration import measure_registration
 from tests.bench.rows import Row
 from tests.bench.stand import Stand
@@ -11,5 +12,6 @@ Measure = Callable[[Stand], Awaitable[list[Row]]]
 
 MEASUREMENTS: Final[dict[str, Measure]] = {
     "a": measure_registration,
+    "c": measure_acknowledging,
 }
 """By letter, in the order in which they run."""
