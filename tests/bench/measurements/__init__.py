@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from tests.bench.measurements.acknowledge import measure_acknowledging
-from tests.bench.measurements.registration import measure_registration
+from tests.bench.measurements.registration import measure_full_registration, measure_registration
 from tests.bench.rows import Row
 from tests.bench.stand import Stand
 
@@ -13,5 +13,6 @@ Measure = Callable[[Stand], Awaitable[list[Row]]]
 MEASUREMENTS: Final[dict[str, Measure]] = {
     "a": measure_registration,
     "c": measure_acknowledging,
+    "g": measure_full_registration,
 }
 """By letter, in the order in which they run."""

@@ -1,4 +1,5 @@
-"""(a) How fast leads registers inquiries, from records in memory to committed, beside one transaction per message."""
+"""How fast leads registers inquiries, from records in memory to committed: (a) beside one transaction per message, and
+(g) with a million leads in the tables."""
 
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -20,8 +21,9 @@ from shared.kit.database import Database
 from shared.kit.records import Record
 from shared.kit.settings import CommonSettings
 from tests.bench.baselines import per_lead_lock, per_lead_orm, pgbench
+from tests.bench.full_tables import MILLION, fill_leads
 from tests.bench.inquiries import DAY, Source, batches
-from tests.bench.rows import Row, at_least, figure, ratio
+from tests.bench.rows import Row, at_least, at_most, figure, ratio
 from tests.bench.stand import Stand
 
 Register = Callable[[str, Sequence[Record]], Awaitable[None]]
@@ -30,6 +32,7 @@ INQUIRY_COUNT: Final = 200_000
 _LOCK_ROUND: Final = 4_500
 _ORM_ROUND: Final = 1_300
 _PGBENCH_SECONDS: Final = 6
+_FULL_ROUND: Final = 20_000
 
 
 @dataclass(slots=True)
@@ -92,6 +95,27 @@ async def measure_registration(stand: Stand) -> list[Row]:
         ratio(
             "a.pgbench", "leads opened by ours against pgbench's rows", zip(leads, singles, strict=True), at_least(1.5)
         ),
+    ]
+
+
+async def measure_full_registration(stand: Stand) -> list[Row]:
+    """Ours on empty tables and on full ones in turn: what a lead costs when there are a million already."""
+    sizes = stand.sizes
+    amount = sizes.of(_FULL_ROUND, at_least=50)
+    empty = Contestant("empty", register_as_leads, await stand.service_database("leads"), amount)
+    full = Contestant("full", register_as_leads, await stand.service_database("leads"), amount)
+    await fill_leads(full.url, sizes.of(MILLION, at_least=1000))
+    stand.say("    tables are full")
+    for _ in range(sizes.rounds):
+        for one in (empty, full):
+            await one.run()
+            stand.say(f"    {one.name}: {one.rates[-1]:,.0f}/s")
+    for one in (empty, full):
+        await stand.drop(one.url)
+    pairs = list(zip(empty.rates, full.rates, strict=True))
+    return [
+        figure("g.registration.rate", "inquiries registered with a million leads", full.rates, "/s"),
+        ratio("g.registration", "time for each, full against empty", pairs, at_most(1.3)),
     ]
 
 
@@ -158,16 +182,17 @@ async def check_rows(url: str, source: Source) -> None:
 
 
 _COUNTS: Final = """
+WITH mine AS MATERIALIZED (SELECT id, person_id, number FROM leads WHERE business_date = $1)
 SELECT
-    (SELECT count(*) FROM people) AS people,
-    (SELECT count(*) FROM leads) AS leads,
-    (SELECT count(DISTINCT number) FROM leads WHERE business_date = $1) AS numbers,
-    (SELECT max(split_part(number, '-', 3)::int) FROM leads WHERE business_date = $1) AS last_number,
+    (SELECT count(DISTINCT person_id) FROM mine JOIN people ON people.id = person_id) AS people,
+    (SELECT count(*) FROM mine) AS leads,
+    (SELECT count(DISTINCT number) FROM mine) AS numbers,
+    (SELECT max(split_part(number, '-', 3)::int) FROM mine) AS last_number,
     (SELECT last_serial FROM day_counters WHERE business_date = $1) AS last_serial,
-    (SELECT count(*) FROM claims WHERE outcome IS NOT NULL AND lead_id IS NOT NULL) AS claims,
-    (SELECT count(*) FROM inquiries JOIN leads ON leads.id = lead_id) AS inquiries,
-    (SELECT count(*) FROM history JOIN leads ON leads.id = lead_id) AS history,
-    (SELECT count(*) FROM outbox WHERE type = 'lead.created.v1') AS created,
-    (SELECT count(*) FROM outbox WHERE type = 'lead.ready.v1') AS ready,
+    (SELECT count(*) FROM claims JOIN mine ON mine.id = lead_id WHERE outcome IS NOT NULL) AS claims,
+    (SELECT count(*) FROM inquiries JOIN mine ON mine.id = lead_id) AS inquiries,
+    (SELECT count(*) FROM history JOIN mine ON mine.id = lead_id) AS history,
+    (SELECT count(*) FROM outbox JOIN mine ON mine.id::text = key WHERE type = 'lead.created.v1') AS created,
+    (SELECT count(*) FROM outbox JOIN mine ON mine.id::text = key WHERE type = 'lead.ready.v1') AS ready,
     (SELECT count(DISTINCT key) FROM outbox WHERE type = 'inquiry.settled.v1') AS settled
 """
