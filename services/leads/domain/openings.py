@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -302,6 +303,7 @@ def describe(entry: Entry) -> str:
     return f"{kind} on {where}"
 
 
+@cache
 def channel_label(channel: str) -> str:
     """The name of a channel that people read."""
     labels = {Channel.WHATSAPP: "WhatsApp", Channel.FORM: "a web form", Channel.REST: "the console or an API"}

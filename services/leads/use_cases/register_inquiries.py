@@ -193,7 +193,9 @@ def _row(topic: Topic, key: object, event: EncodedEvent) -> OutboxRow:
 
 
 def _numbered(row: OutboxRow, number: str | None) -> OutboxRow:
-    return row if number is None else row._replace(body=row.body.replace(_PENDING, number.encode()))
+    if number is None:
+        return row
+    return OutboxRow(row.topic, row.key, row.type, row.body.replace(_PENDING, number.encode()))
 
 
 def _settlements(
