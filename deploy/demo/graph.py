@@ -26,7 +26,7 @@ _HANG_SECONDS: Final = 60.0
 
 
 class Fault(Enum):
-    """What may go wrong once: status, code, and further headers."""
+    """What may go wrong once, by status and code. One that is busy wants to be left alone for 4 s."""
 
     PERMISSION = (400, 200)
     EXPIRED = (401, 190)
@@ -191,7 +191,10 @@ async def _answer(fault: Fault) -> Response:
     status, code = fault.value
     if fault is Fault.HANG:
         await asyncio.sleep(_HANG_SECONDS)
-    return _error(status or 500, code)
+    answer = _error(status or 500, code)
+    if fault is Fault.BUSY:
+        answer.headers["Retry-After"] = "4"
+    return answer
 
 
 def _error(status: int, code: int, subcode: int = 0) -> Response:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from services.intake.storage.accounts import find_highest_receipt, has_accounts, note_deliveries
 from services.intake.storage.counts import fold_counts
+from services.intake.use_cases.fetch_leads import FetchLeads
 from services.intake.use_cases.republish_receipts import RepublishReceipts
 from services.intake.use_cases.summarise_receipts import show, summarise_receipts
 from shared.kit.database import Database
@@ -69,3 +70,17 @@ class AccountWatch:
             after = max(0, self._read_up_to - _LATE)
             self._read_up_to = await note_deliveries(connection, after)
         return self._every
+
+
+class LeadFetcher:
+    """Fetches leads of Lead Ads as they come, and those again that could not be fetched."""
+
+    name = "lead fetcher"
+
+    def __init__(self, fetch_leads: FetchLeads, idle: timedelta = timedelta(seconds=1)) -> None:
+        self._fetch_leads = fetch_leads
+        self._idle = idle
+
+    async def tick(self) -> timedelta:
+        """Try what is due."""
+        return timedelta(0) if await self._fetch_leads() else self._idle

@@ -25,12 +25,13 @@ from services.intake.routes.bodies import LIMIT
 from services.intake.routes.form_providers import FormProviders
 from services.intake.routes.public_forms import PublicForms
 from services.intake.routes.webhooks import Webhook
-from services.intake.schedules import AccountWatch, EquationGauge, SilenceSweep
+from services.intake.schedules import AccountWatch, EquationGauge, LeadFetcher, SilenceSweep
 from services.intake.settings import IntakeSettings, parts_of
 from services.intake.storage.accounts import DoorKeys
 from services.intake.storage.forms import prune_posts
 from services.intake.storage.receipt_writer import ReceiptWriter
 from services.intake.use_cases.connect_account import ConnectAccounts
+from services.intake.use_cases.fetch_leads import FetchLeads
 from services.intake.use_cases.manage_accounts import ManageAccounts
 from services.intake.use_cases.publish_receipts import ReceiptSource
 from services.intake.use_cases.receive_answers import ReceiveAnswers
@@ -67,7 +68,7 @@ async def wire(*, has_worker: bool = True) -> AsyncIterator[Service]:
     """Build the service from the environment; raises `ValidationError` when a setting is missing or refused."""
     own = IntakeSettings()
     async with assembling(NAME, own) as assembly, reaching(assembly.common.redis_url) as others:
-        worker, status = build_worker(assembly, own)
+        worker, status = build_worker(assembly, own, others)
         running = worker if has_worker else None
         health = assembly.health(running, status)
         trusted = build_trust(own, assembly.database)
@@ -179,7 +180,7 @@ def build_wishes(own: IntakeSettings) -> Wishes:
     )
 
 
-def build_worker(assembly: Assembly, own: IntakeSettings) -> tuple[Worker, Status]:
+def build_worker(assembly: Assembly, own: IntakeSettings, others: Others) -> tuple[Worker, Status]:
     """The receipts on their way out, the settlements on their way in, and the sweep between."""
     database = assembly.database
     republish = RepublishReceipts(database, assembly.broker)
@@ -190,6 +191,7 @@ def build_worker(assembly: Assembly, own: IntakeSettings) -> tuple[Worker, Statu
             SilenceSweep(republish, timedelta(seconds=own.sweep_seconds)),
             EquationGauge(database),
             AccountWatch(database),
+            LeadFetcher(FetchLeads(database, build_seal(own), assembly.clock, build_graph(own, others))),
         ],
         operations={
             "receipts.replay": handlers.on_replay_command,

@@ -80,7 +80,7 @@ def test_what_is_no_inquiry_says_why(sent: Any, reason: str) -> None:
         (messenger({"field": "feed", "value": {}}, where="changes"), "ignored: feed"),
         (
             messenger({"field": "leadgen", "value": {"leadgen_id": 1}}, where="changes"),
-            "quarantined: lead ads have no adapter",
+            "Awaited",
         ),
         (messenger({"field": "weather", "value": {}}, where="changes"), "quarantined: unknown field"),
         (messenger({"field": "feed", "value": {}}, where="changes", page="0"), "ignored: dashboard_test"),

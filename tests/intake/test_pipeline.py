@@ -9,7 +9,7 @@ from services.intake.settings import IntakeSettings
 from services.intake.storage.receipt_writer import ReceiptWriter
 from services.intake.use_cases.receive_delivery import ReceiveDelivery, Stamp
 from services.intake.use_cases.summarise_receipts import Summary, summarise_receipts
-from services.intake.wiring import MIGRATIONS, build_worker
+from services.intake.wiring import MIGRATIONS, build_worker, reaching
 from shared.contracts.events import EVENT_TYPE_HEADER, event_type
 from shared.contracts.inquiries import AnyIntakeEvent, InquirySettled, decode_inquiry
 from shared.contracts.topics import INQUIRIES, OPS_COMMANDS, SETTLEMENTS
@@ -107,7 +107,11 @@ async def test_every_receipt_is_settled_whatever_happens_to_the_broker(
     server = private_servers.environment["LEADLINE_DATABASE_URL"]
     common = common_settings.model_copy(update={"kafka_bootstrap_servers": bootstrap_servers})
     own = own_settings.model_copy(update={"sweep_seconds": 0.2})
-    async with opened(f"{server}/intake") as database, opened(f"{server}/leads") as leads_database:
+    async with (
+        opened(f"{server}/intake") as database,
+        opened(f"{server}/leads") as leads_database,
+        reaching(common.redis_url) as others,
+    ):
         leads = StandInForLeads(leads_database)
         take = ReceiveDelivery(Channel.WHATSAPP, stamp, ReceiptWriter(database))
 
@@ -128,7 +132,7 @@ async def test_every_receipt_is_settled_whatever_happens_to_the_broker(
             return (await summary(database)).new == expected
 
         leads.pass_over = 3
-        intake, _ = build_worker(Assembly("intake", common, database, stamp.clock), own)
+        intake, _ = build_worker(Assembly("intake", common, database, stamp.clock), own, others)
         workers = [intake, leads.worker(bootstrap_servers)]
         async with running(*workers):
             await receive(0, 50)

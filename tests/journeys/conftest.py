@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from deploy.demo.graph import FakeGraph
 from tests.support.system import System
 
 
@@ -17,3 +18,10 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
     assert 201 == answer.status_code, answer.text
     yield system
     await system.stop()
+
+
+@pytest.fixture
+async def graph(system: System) -> AsyncIterator[FakeGraph]:
+    """A Graph API where the running system looks for it."""
+    async with FakeGraph(system.ports["graph"]) as graph:
+        yield graph

@@ -2,11 +2,7 @@
 
 import asyncio
 import json
-import os
-import sys
-from collections.abc import AsyncIterator
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -24,21 +20,14 @@ SECRET: Final = "the-secret-of-a-new-app"
 TOKEN: Final = "EAAG-a-page-token"
 
 
-@pytest.fixture
-async def graph(system: System) -> AsyncIterator[FakeGraph]:
-    """The Graph API where the running system looks for it."""
-    async with FakeGraph(urlsplit(system.settings["INTAKE_GRAPH_URL"]).port or 0) as graph:
-        graph.add_account(PAGE, TOKEN, SECRET, APP)
-        yield graph
-
-
 async def test_a_page_is_connected_by_command(system: System, graph: FakeGraph) -> None:
     """The command says what it needs, subscribes, waits, and ends when a message has really arrived."""
+    graph.add_account(PAGE, TOKEN, SECRET, APP)
     body = messenger(messenger_text("psid-of-ines", "m_connected_1", "Is this the right page?"), page=PAGE)
     assert 401 == (await _deliver(system, body)).status_code
-    connecting = asyncio.create_task(
-        _leadline(system, "channels", "connect", "messenger", PAGE, "--app", APP, "--name", "New page", "--wait", "60")
-    )
+    secrets = {"LEADLINE_CHANNEL_APP_SECRET": SECRET, "LEADLINE_CHANNEL_ACCESS_TOKEN": TOKEN}
+    arguments = ("channels", "connect", "messenger", PAGE, "--app", APP, "--name", "New page", "--wait", "60")
+    connecting = asyncio.create_task(system.leadline(*arguments, **secrets))
     await eventually(lambda: PAGE in graph.subscribed, within=40)
     # A second app beside the one of the environment: its deliveries are good now, without a restart.
     assert 200 == (await _deliver(system, body)).status_code
@@ -48,10 +37,10 @@ async def test_a_page_is_connected_by_command(system: System, graph: FakeGraph) 
     assert "connected" in said
     assert [] == [secret for secret in (SECRET, TOKEN) if secret in said]
 
-    code, said = await _leadline(system, "channels", "check", PAGE)
+    code, said = await system.leadline("channels", "check", PAGE)
     assert 0 == code, said
     assert "last delivery" in said
-    assert 0 == (await _leadline(system, "channels", "remove", PAGE))[0]
+    assert 0 == (await system.leadline("channels", "remove", PAGE))[0]
     page = await system.get("intake", "/rest/channels")
     assert PAGE not in json.dumps(page)
 
@@ -59,23 +48,3 @@ async def test_a_page_is_connected_by_command(system: System, graph: FakeGraph) 
 async def _deliver(system: System, body: bytes) -> httpx2.Response:
     url = f"http://127.0.0.1:{system.ports['intake']}/webhooks/messenger"
     return await system.client.post(url, content=body, headers=signed(body, SECRET))
-
-
-async def _leadline(system: System, *arguments: str) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "deploy.cli",
-        *arguments,
-        env={
-            "PATH": os.environ["PATH"],
-            "LEADLINE_DATA": str(system.data),
-            "LEADLINE_CHANNEL_APP_SECRET": SECRET,
-            "LEADLINE_CHANNEL_ACCESS_TOKEN": TOKEN,
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()

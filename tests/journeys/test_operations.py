@@ -1,9 +1,6 @@
 """Operators drive the running system by its command line."""
 
-import asyncio
 import json
-import os
-import sys
 from typing import Any
 
 import pytest
@@ -16,27 +13,11 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.xdist_group("system")
 
 
-async def leadline(system: System, *arguments: str) -> tuple[int, str]:
-    """Run `./leadline` beside the running system; its exit code and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "deploy.cli",
-        *arguments,
-        env={"PATH": os.environ["PATH"], "LEADLINE_DATA": str(system.data)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
-
-
 async def test_status_names_every_consumer(system: System) -> None:
     """The status tells for every service what waits, and for every consumer how far behind it is."""
 
     async def well() -> str:
-        code, said = await leadline(system, "ops", "status")
+        code, said = await system.leadline("ops", "status")
         assert 0 == code, said
         return said
 
@@ -49,7 +30,7 @@ async def test_dead_letters_are_asked_for_over_kafka(system: System) -> None:
     """A command goes to its service over the topic and is answered; here there is nothing to list or replay."""
     assert (0, {"items": []}) == await _answer(system, "dlq", "list", "leads")
     assert (0, {"replayed": [], "failed": {}, "left": 0}) == await _answer(system, "dlq", "replay", "notifier")
-    code, said = await leadline(system, "ops", "dlq", "replay", "leads", "--id", "999")
+    code, said = await system.leadline("ops", "dlq", "replay", "leads", "--id", "999")
     assert 1 == code
     assert "no dead letter waits" in said
 
@@ -69,7 +50,7 @@ async def test_a_quarantined_receipt_is_replayed(system: System) -> None:
 
     receipt = await eventually(quarantined, within=20)
     assert receipt is not None
-    code, said = await leadline(system, "ops", "receipts", "replay", "--id", receipt["id"])
+    code, said = await system.leadline("ops", "receipts", "replay", "--id", receipt["id"])
     assert 0 == code, said
 
     async def again() -> bool:
@@ -80,5 +61,5 @@ async def test_a_quarantined_receipt_is_replayed(system: System) -> None:
 
 
 async def _answer(system: System, *arguments: str) -> tuple[int, Any]:
-    code, said = await leadline(system, "ops", *arguments)
+    code, said = await system.leadline("ops", *arguments)
     return code, json.loads(said)

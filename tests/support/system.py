@@ -127,6 +127,21 @@ class System:
             f"{self.url('intake')}/webhooks/{channel}", content=body, headers=signed(body, secret)
         )
 
+    async def leadline(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        """Run `./leadline` beside the running system; its exit code and what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "deploy.cli",
+            *arguments,
+            env={"PATH": os.environ["PATH"], "LEADLINE_DATA": str(self.data), **environment},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, output.decode()
+
     async def summary(self) -> dict[str, int]:
         """The terms of the conservation equation."""
         summary: dict[str, int] = await self.get("intake", "/rest/receipts/summary")

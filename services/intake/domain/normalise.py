@@ -1,6 +1,7 @@
 """From a receipt to what is published about it."""
 
 from services.intake.domain.adapters.forms import read_form
+from services.intake.domain.adapters.lead_ads import read_lead_ads
 from services.intake.domain.adapters.messenger import read_messenger
 from services.intake.domain.adapters.whatsapp import read_whatsapp
 from services.intake.domain.items import BROKEN, WHOLE
@@ -38,6 +39,7 @@ _ADAPTERS = {
     Channel.MESSENGER: read_messenger,
     Channel.INSTAGRAM: read_messenger,
     Channel.FORM: read_form,
+    Channel.LEAD_ADS: read_lead_ads,
 }
 
 

@@ -94,5 +94,13 @@ class Quarantined:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """The item only says that there is a lead, which has to be fetched before anybody knows more."""
+
+    leadgen_id: str
+    form_id: str | None
+
+
 Published = Inquiry | Edit | IdentityChange | Response | OptOut
-Outcome = Published | Ignored | Quarantined
+Outcome = Published | Awaited | Ignored | Quarantined

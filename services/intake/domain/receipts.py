@@ -10,9 +10,13 @@ from shared.contracts.words import Channel
 
 
 class ReceiptState(StrEnum):
-    """How far a receipt came. The last three are ends; an operator's replay makes the last two wait again."""
+    """How far a receipt came; one that is fetching waits for its lead of Lead Ads.
+
+    The last three are ends; an operator's replay makes the last two wait again.
+    """
 
     RECEIVED = "received"
+    FETCHING = "fetching"
     PUBLISHED = "published"
     SETTLED = "settled"
     IGNORED = "ignored"

@@ -7,6 +7,7 @@ from services.intake.storage.receipt_writer import ReceiptsNotWritten
 from services.intake.use_cases.keep_post import KeyUsedForOtherContent
 from services.intake.use_cases.manage_accounts import AccountExists, AccountVersionOutdated
 from services.intake.use_cases.manage_forms import FormExists, FormInconsistent, FormNotFound, FormVersionOutdated
+from services.intake.use_cases.manage_lead_forms import LeadFormNotFound, LeadFormVersionOutdated, NoLeadForms
 from services.intake.use_cases.replay_receipts import ReceiptNotFound, ReceiptNotPutAway
 from shared.kit.problems import Problem, Translation, invalid_field
 from shared.kit.sealing import SealBroken
@@ -36,6 +37,11 @@ TRANSLATIONS: dict[type[Exception], Translation] = {
     AccountExists: lambda _: Problem(409, "This account is connected already."),
     AccountVersionOutdated: lambda error: Problem(
         412, "The account was changed by somebody else; read it again.", version=error.version
+    ),
+    LeadFormNotFound: lambda _: Problem(404, "There is no such lead form."),
+    NoLeadForms: lambda _: Problem(409, "Only a page has lead forms."),
+    LeadFormVersionOutdated: lambda error: Problem(
+        412, "The lead form was changed by somebody else; read it again.", version=error.version
     ),
     SealBroken: lambda _: Problem(
         409, "A secret cannot be opened: give the older key in INTAKE_ENCRYPTION_KEY too, or enter the secret again."

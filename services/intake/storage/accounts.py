@@ -189,3 +189,14 @@ async def find_highest_receipt(connection: Connection) -> int:
 async def has_accounts(connection: Connection) -> bool:
     """Whether any account is connected."""
     return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM channel_accounts)"))
+
+
+async def note_recovery(connection: Connection, row_id: int) -> None:
+    """Forget what went wrong with an account, after something went well; a failed step of connecting stays."""
+    await connection.execute(
+        """
+        UPDATE channel_accounts SET last_error = NULL, last_error_at = NULL
+        WHERE id = $1 AND last_error IS NOT NULL AND failed_step IS NULL
+        """,
+        row_id,
+    )

@@ -49,7 +49,9 @@ class Receipt(Row, table=True):
 
     __tablename__ = "receipts"
     __table_args__ = (
-        CheckConstraint("state IN ('received', 'published', 'settled', 'ignored', 'quarantined')", name="state"),
+        CheckConstraint(
+            "state IN ('received', 'fetching', 'published', 'settled', 'ignored', 'quarantined')", name="state"
+        ),
         CheckConstraint("(state = 'settled') = (outcome IS NOT NULL)", name="settled_has_outcome"),
         CheckConstraint("outcome IN ('new', 'repeat', 'update')", name="outcome"),
         CheckConstraint("state NOT IN ('ignored', 'quarantined') OR reason IS NOT NULL", name="reason"),
@@ -195,6 +197,45 @@ class ChannelAccount(Row, table=True):
     failed_step: str | None = Field(None, sa_column=Column(Text))
     last_error: str | None = Field(None, sa_column=Column(Text))
     last_error_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
+    created_at: datetime = Field(sa_column=_instant(now=True))
+    updated_at: datetime = Field(sa_column=_instant(now=True))
+
+
+class LeadFetch(Row, table=True):
+    """A lead that a receipt in the state `fetching` waits for; gone when it was fetched or given up."""
+
+    __tablename__ = "lead_fetches"
+    __table_args__ = (Index("ix_lead_fetches_retry_at", "retry_at"),)
+
+    id: int = Field(
+        sa_column=Column(
+            BigInteger, ForeignKey("receipts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+        )
+    )
+    page_id: str = Field(sa_column=Column(Text, nullable=False))
+    leadgen_id: str = Field(sa_column=Column(Text, nullable=False))
+    form_id: str | None = Field(None, sa_column=Column(Text))
+    attempts: int = Field(0, sa_column_kwargs={"server_default": text("0")})
+    retry_at: datetime = Field(sa_column=_instant(now=True))
+
+
+class LeadForm(Row, table=True):
+    """A lead form of a page: `fields` are `{"name": the question's key, "maps_to": ours or null}`."""
+
+    __tablename__ = "lead_forms"
+
+    account: int = Field(
+        sa_column=Column(
+            BigInteger, ForeignKey("channel_accounts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+        )
+    )
+    form_id: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    default_region: str | None = Field(None, sa_column=Column(Text))
+    fields: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
+    version: int = Field(1, sa_column_kwargs={"server_default": text("1")})
     created_at: datetime = Field(sa_column=_instant(now=True))
     updated_at: datetime = Field(sa_column=_instant(now=True))
 

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.intake.domain.items import BROKEN, WHOLE
 from services.intake.domain.normalise import normalise, to_body, to_event
-from services.intake.domain.outcomes import Ignored, Quarantined
+from services.intake.domain.outcomes import Awaited, Ignored, Quarantined
 from services.intake.domain.receipts import NewReceipt, ReceiptState, WaitingReceipt
 from services.intake.domain.splitting import SPLITTERS
 from services.intake.domain.wishes import DEFAULT_WISHES, Wishes
-from services.intake.storage import receipts
+from services.intake.storage import lead_fetches, receipts
 from services.intake.use_cases.receive_delivery import Stamp
 from shared.contracts.events import event_type
 from shared.contracts.topics import INQUIRIES, Topic
@@ -21,6 +22,33 @@ from shared.kit.signals import Signal
 
 # The API shares this loop: normalising more than this at once would be felt as latency of a webhook.
 _AT_ONCE = 50
+
+
+Reading = list[NewReceipt] | Outgoing | Awaited | Ignored | Quarantined
+"""What a receipt becomes: what it can now be split into, something to publish, or a reason to put it away."""
+
+
+@dataclass
+class _Pile:
+    """Receipts that were read, by what must be done with them."""
+
+    outgoing: list[Outgoing] = field(default_factory=list)
+    split: list[tuple[WaitingReceipt, list[NewReceipt]]] = field(default_factory=list)
+    awaited: dict[int, Awaited] = field(default_factory=dict)
+    ended: dict[ReceiptState, dict[int, str]] = field(default_factory=dict)
+
+    def add(self, receipt: WaitingReceipt, found: Reading) -> None:
+        match found:
+            case list():
+                self.split.append((receipt, found))
+            case Outgoing():
+                self.outgoing.append(found)
+            case Awaited():
+                self.awaited[receipt.id] = found
+            case Ignored(reason):
+                self.ended.setdefault(ReceiptState.IGNORED, {})[receipt.id] = reason[:200]
+            case Quarantined(reason):
+                self.ended.setdefault(ReceiptState.QUARANTINED, {})[receipt.id] = reason[:200]
 
 
 class ReceiptSource:
@@ -37,26 +65,14 @@ class ReceiptSource:
     async def fetch(self, connection: Connection, limit: int) -> Sequence[Outgoing]:
         """The oldest inquiries that wait, normalised; empty only when no receipt waits at all."""
         while waiting := await receipts.list_waiting(connection, limit):
-            outgoing: list[Outgoing] = []
-            ignored: dict[int, str] = {}
-            quarantined: dict[int, str] = {}
+            pile = _Pile()
             for place, receipt in enumerate(waiting):
                 if place % _AT_ONCE == 0:
                     await asyncio.sleep(0)
-                found = self._read(receipt)
-                if isinstance(found, list):
-                    await self._replace(connection, receipt, found)
-                elif isinstance(found, Outgoing):
-                    outgoing.append(found)
-                elif isinstance(found, Ignored):
-                    ignored[receipt.id] = found.reason[:200]
-                else:
-                    quarantined[receipt.id] = found.reason[:200]
-            for state, ended in ((ReceiptState.IGNORED, ignored), (ReceiptState.QUARANTINED, quarantined)):
-                if ended:
-                    await receipts.put_away(connection, state, ended)
-            if outgoing:
-                return outgoing
+                pile.add(receipt, self._read(receipt))
+            await self._put_away(connection, pile)
+            if pile.outgoing:
+                return pile.outgoing
         return ()
 
     async def mark(self, connection: Connection, published: Sequence[Published]) -> None:
@@ -71,13 +87,13 @@ class ReceiptSource:
         """The number of waiting receipts, and the age of the oldest."""
         return await receipts.backlog(connection)
 
-    def _read(self, receipt: WaitingReceipt) -> list[NewReceipt] | Outgoing | Ignored | Quarantined:
+    def _read(self, receipt: WaitingReceipt) -> Reading:
         """What a receipt becomes; whatever fails on it puts it into quarantine, and does not stop the relay."""
         try:
             if parts := self._split_again(receipt):
                 return parts
             outcome = normalise(receipt, self._wishes)
-            if isinstance(outcome, (Ignored, Quarantined)):
+            if isinstance(outcome, (Awaited, Ignored, Quarantined)):
                 return outcome
             event = to_event(receipt, outcome, self._stamp.privacy_key)
             return Outgoing(receipt.id, INQUIRIES.name, event.thread, event_type(event), to_body(event))
@@ -94,6 +110,15 @@ class ReceiptSource:
             return []
         parts = self._stamp.receipts_of(items, receipt.received_at)
         return [] if any(part.dedupe_key == receipt.dedupe_key for part in parts) else parts
+
+    async def _put_away(self, connection: Connection, pile: "_Pile") -> None:
+        """Settle those that are not published now, or not ever."""
+        for receipt, parts in pile.split:
+            await self._replace(connection, receipt, parts)
+        for state, reasons in pile.ended.items():
+            await receipts.put_away(connection, state, reasons)
+        if pile.awaited:
+            await lead_fetches.await_leads(connection, pile.awaited)
 
     async def _replace(self, connection: Connection, receipt: WaitingReceipt, parts: Sequence[NewReceipt]) -> None:
         """Give what can now be split receipts of its own, of the time at which it came."""

@@ -30,7 +30,7 @@ async def summarise_receipts(connection: Connection) -> Summary:
         update=counts.get("update", 0),
         ignored=counts.get("ignored", 0),
         quarantined=counts.get("quarantined", 0),
-        in_flight=counts.get("received", 0) + counts.get("published", 0),
+        in_flight=sum(counts.get(state, 0) for state in ("received", "fetching", "published")),
     )
 
 

@@ -80,7 +80,7 @@ def _read_change(change: dict[str, Any], arrival: Arrival) -> Outcome:
     if arrival.account == _TEST_PAGE:
         return Ignored("dashboard_test")
     if field == "leadgen":
-        return Quarantined("lead ads have no adapter")
+        return Quarantined("leadgen without an id")
     return Ignored(field) if field in _IGNORED_FIELDS else Quarantined("unknown field")
 
 

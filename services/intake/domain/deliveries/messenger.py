@@ -110,7 +110,11 @@ def _element(channel: Channel, envelope: dict[str, Any], name: str, element: Any
         element = element["value"]
     if name == "changes":
         kind = as_id(element.get("field")) or "unknown"
-        return _unnamed(channel, page, kind, {"page": page, "change": element}, element, time)
+        body = {"page": page, "change": element}
+        if kind == "leadgen" and (leadgen_id := as_id(as_mapping(element.get("value")).get("leadgen_id"))):
+            # However often and in how many deliveries it comes, it is one lead.
+            return make_item(Channel.LEAD_ADS, page, kind, (kind, leadgen_id), body)
+        return _unnamed(channel, page, kind, body, element, time)
     kind = kind_of(element)
     account = page or as_id(as_mapping(element.get("recipient")).get("id"))
     body = {"page": account, name: element}
