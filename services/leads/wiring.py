@@ -92,6 +92,7 @@ def build_worker(assembly: Assembly, own: LeadsSettings) -> tuple[Worker, Status
                 decode_inquiry,
                 handlers.on_inquiries,
                 max_records=size,
+                lanes=own.lanes,
                 on_put_aside=handlers.on_inquiry_put_aside,
             ),
             assembly.consumer(

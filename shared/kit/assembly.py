@@ -70,6 +70,7 @@ class Assembly:
         handle: Handle[Any],
         *,
         max_records: int = 300,
+        lanes: int = 1,
         on_put_aside: OnPutAside[Any] | None = None,
     ) -> Consumer[Any]:
         """A consumer of one topic, in this service's group for it."""
@@ -79,7 +80,7 @@ class Assembly:
             decode=decode,
             handle=handle,
             database=self.database,
-            group=self._group(max_records),
+            group=self._group(max_records, lanes),
             on_put_aside=on_put_aside,
         )
 
@@ -126,11 +127,12 @@ class Assembly:
         )
         return worker, status
 
-    def _group(self, max_records: int) -> GroupSettings:
+    def _group(self, max_records: int, lanes: int = 1) -> GroupSettings:
         return GroupSettings(
             instance=self.common.instance,
             session_timeout=timedelta(seconds=self.common.group_session_timeout_seconds),
             max_records=max_records,
+            lanes=lanes,
         )
 
     def _relay(self, source: RelaySource) -> Relay:

@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from time import monotonic, perf_counter
 from typing import Any, Generic, TypeVar
 
 import asyncpg
-from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -38,6 +39,7 @@ OnPutAside = Callable[[Connection, Received[E], str], Awaitable[None]]
 
 ATTEMPTS = 3
 _DRAIN = timedelta(seconds=5)
+_POLL = timedelta(milliseconds=500)
 # How late a process may notice that another one of its group has stopped the group.
 _LOOK_SECONDS = 1.0
 
@@ -48,13 +50,14 @@ class GroupSettings:
 
     `instance` names this process for static membership: after a restart it takes its partitions back at once.
     `session_timeout` decides how long a killed process keeps them. `max_records` bounds a batch, and with it how
-    long a transaction may hold its locks.
+    long a transaction may hold its locks. `lanes` is how many batches are worked on at a time, each of partitions of
+    its own: one is computed while the database works on another.
     """
 
     instance: str | None = None
     session_timeout: timedelta = timedelta(seconds=10)
     max_records: int = 300
-    poll: timedelta = timedelta(milliseconds=10)
+    lanes: int = 1
 
 
 class Consumer(Generic[E]):
@@ -88,42 +91,13 @@ class Consumer(Generic[E]):
         self._group = group
         self._on_put_aside = on_put_aside
         self._is_limited = is_limited
-        self._drain = _Drain()
         self._limit = dead_letters.Limit()
-        self._subscriber: Any = None
         self._look_at = 0.0
 
     def subscribe(self, broker: KafkaBroker) -> None:
         """Register with a broker that has not been started yet."""
-        session = int(self._group.session_timeout.total_seconds() * 1000)
-        self._subscriber = broker.subscriber(
-            self.topic.name,
-            batch=True,
-            group_id=self.name,
-            group_instance_id=self._group.instance and f"{self.name}.{self._group.instance}",
-            auto_offset_reset="earliest",
-            ack_policy=AckPolicy.MANUAL,
-            max_records=self._group.max_records,
-            batch_timeout_ms=int(self._group.poll.total_seconds() * 1000),
-            session_timeout_ms=session,
-            heartbeat_interval_ms=session // 5,
-            listener=self._drain,
-            parser=self._parse,
-            decoder=_undecoded,
-            no_reply=True,
-        )
-        self._subscriber(self._on_batch)
-
-    async def _parse(self, raw: Any) -> KafkaAckableMessage:
-        # FastStream's own parser decodes headers and would skip a record whose headers are not UTF-8.
-        return KafkaAckableMessage(body=b"", raw_message=raw, consumer=self._subscriber.consumer)
-
-    async def _on_batch(self, raw: Sequence[Any]) -> None:
-        async with self._drain.busy:
-            generation = self._drain.generation
-            await self._insist([from_kafka(record) for record in raw])
-            if generation == self._drain.generation:
-                await self._commit(raw)
+        for number in range(self._group.lanes):
+            _Lane(self.name, number, self._group, self._insist).subscribe(broker, self.topic)
 
     async def _insist(self, records: Sequence[Record]) -> None:
         """Process until it succeeds: an exception that reaches FastStream would skip the batch."""
@@ -137,14 +111,6 @@ class Consumer(Generic[E]):
                 )
                 metrics.batch_retries.labels(self.name, "unexpected").inc()
             await backoff.wait()
-
-    async def _commit(self, raw: Sequence[Any]) -> None:
-        offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in raw}
-        try:
-            await self._subscriber.consumer.commit(offsets)
-        except (KafkaError, AssertionError, ValueError, AttributeError) as error:
-            # The partitions moved on, or the broker is away: whoever reads the records again finds them claimed.
-            log.info("offsets not committed", consumer=self.name, error=type(error).__name__)
 
     async def process(self, records: Sequence[Record]) -> None:
         """Give every record its effect, or put it aside; returns only when each has one of both durably.
@@ -289,6 +255,75 @@ class Consumer(Generic[E]):
         event = self._decode(record.type, record.body)
         if event is not None:
             await self._handle(connection, [Received(record, event)])
+
+
+class _Lane:
+    """A member of the group with partitions of its own, which gives one batch after another to `process`."""
+
+    def __init__(
+        self, name: str, number: int, group: GroupSettings, process: Callable[[Sequence[Record]], Awaitable[None]]
+    ) -> None:
+        self._name = name
+        self._number = number
+        self._group = group
+        self._process = process
+        self._drain = _Drain()
+        self._subscriber: Any = None
+
+    def subscribe(self, broker: KafkaBroker, topic: Topic) -> None:
+        """Register with a broker that has not been started yet."""
+        session = int(self._group.session_timeout.total_seconds() * 1000)
+        self._subscriber = broker.subscriber(
+            topic.name,
+            batch=True,
+            group_id=self._name,
+            group_instance_id=self._instance,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            max_records=self._group.max_records,
+            batch_timeout_ms=int(_POLL.total_seconds() * 1000),
+            session_timeout_ms=session,
+            heartbeat_interval_ms=session // 5,
+            listener=self._drain,
+            parser=self._parse,
+            decoder=_undecoded,
+            no_reply=True,
+        )
+        self._subscriber(self._on_batch)
+        # FastStream's own sleeps for as long as it has waited in vain, and what comes meanwhile lies.
+        self._subscriber.get_msg = self._next
+
+    @property
+    def _instance(self) -> str | None:
+        """The name for static membership; the first lane's is that of a process which has no other."""
+        if self._group.instance is None:
+            return None
+        return f"{self._name}.{self._group.instance}" + (f".{self._number}" if self._number else "")
+
+    async def _next(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
+        """The next records, as soon as there are some; none when time is up, so that a stop is noticed."""
+        timeout = int(_POLL.total_seconds() * 1000)
+        fetched = await consumer.getmany(timeout_ms=timeout, max_records=self._group.max_records)
+        return tuple(chain.from_iterable(fetched.values()))
+
+    async def _parse(self, raw: Any) -> KafkaAckableMessage:
+        # FastStream's own parser decodes headers and would skip a record whose headers are not UTF-8.
+        return KafkaAckableMessage(body=b"", raw_message=raw, consumer=self._subscriber.consumer)
+
+    async def _on_batch(self, raw: Sequence[Any]) -> None:
+        async with self._drain.busy:
+            generation = self._drain.generation
+            await self._process([from_kafka(record) for record in raw])
+            if generation == self._drain.generation:
+                await self._commit(raw)
+
+    async def _commit(self, raw: Sequence[Any]) -> None:
+        offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in raw}
+        try:
+            await self._subscriber.consumer.commit(offsets)
+        except (KafkaError, AssertionError, ValueError, AttributeError) as error:
+            # The partitions moved on, or the broker is away: whoever reads the records again finds them claimed.
+            log.info("offsets not committed", consumer=self._name, error=type(error).__name__)
 
 
 class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]

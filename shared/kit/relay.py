@@ -58,7 +58,8 @@ class Published:
 
 
 class RelaySource(Protocol):
-    """Where rows wait. All calls come on the relay's own connection."""
+    """Where rows wait. All calls come on the relay's own connection, whose last commits a crashed server may forget:
+    what is written here must be such that it is only done again then."""
 
     name: str
     topics: Sequence[Topic]
@@ -69,7 +70,7 @@ class RelaySource(Protocol):
         ...
 
     async def mark(self, connection: Connection, published: Sequence[Published]) -> None:
-        """Note in the caller's transaction that these rows are published."""
+        """Note that these rows are published, in one statement."""
         ...
 
     async def unsend(self, connection: Connection, topic: Topic) -> int:
@@ -128,6 +129,8 @@ class Relay:
         if not await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", self.name):
             await connection.close()
             return False
+        # A mark that is lost with the server costs a record that is published twice, which everybody stands.
+        await connection.execute("SET synchronous_commit = off")
         self._connection = connection
         self._check_at = 0.0
         return True
@@ -184,9 +187,9 @@ class Relay:
             # Learn which cluster this is, and create what else it lacks, before anything is published again.
             self._check_at = 0.0
             return
-        async with connection.transaction():
-            await self._source.mark(connection, published)
-            await self._save_positions(connection, highest)
+        # In this order and no transaction: between the two, rows are only published once more, further on in the log.
+        await self._save_positions(connection, highest)
+        await self._source.mark(connection, published)
         self._positions.update(highest)
         for topic, count in Counter(row.topic for row in published).items():
             metrics.relay_published.labels(topic).inc(count)

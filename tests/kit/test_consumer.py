@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
@@ -68,6 +69,30 @@ async def test_every_record_has_one_effect(database: Database, topic: Topic, boo
     async with running(consuming_worker(consumer, bootstrap_servers)):
         await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
     assert list(range(200)) == sorted(await effects(database))
+
+
+async def test_lanes_work_at_the_same_time(database: Database, topic: Topic, bootstrap_servers: str) -> None:
+    """With two lanes a batch is handled while another one's transaction is open, and each partition keeps its order."""
+    both = asyncio.Barrier(2)
+
+    async def handle(connection: Connection, batch: Sequence[Received[Noted]]) -> None:
+        await record_effects(connection, batch)
+        if not met:
+            async with asyncio.timeout(20):
+                await both.wait()
+            met.append(True)
+
+    met: list[bool] = []
+    group = replace(FAST_GROUP, lanes=2)
+    consumer = consumer_of(topic, database, handle, group)
+    async with running(consuming_worker(consumer, bootstrap_servers)) as worker:
+        await eventually(lambda: worker.is_running, within=20)
+        await publish(bootstrap_servers, topic, bodies(*range(300)))
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=30)
+    numbers = await effects(database)
+    assert list(range(300)) == sorted(numbers)
+    for partition in range(topic.partitions):
+        assert list(range(partition, 300, 3)) == [number for number in numbers if number % 3 == partition]
 
 
 async def test_offsets_are_committed_after_the_database(

@@ -37,6 +37,7 @@ class Roster:
             self._members[member.id] = member
             self._workloads[member.id] = workload
         self._loaded = dict(self._workloads)
+        self._ids = sorted(self._members)
         self._off_shift = {member.id: member.off_shift_until(at) for member in self._members.values()}
         self._team = Results(
             sum(workload.won for workload in self._workloads.values()),
@@ -86,9 +87,14 @@ class Roster:
 
     def candidates(self, preferred_owner_id: int | None) -> tuple[Candidate, ...]:
         """Everybody in the team, weighed for a lead, by member id."""
+        known = self._ordinary
         return tuple(
-            self._weigh(member_id, is_preferred=True) if member_id == preferred_owner_id else self._weigh(member_id)
-            for member_id in sorted(self._members)
+            [
+                self._weigh(member_id, is_preferred=True)
+                if member_id == preferred_owner_id
+                else known.get(member_id) or self._weigh(member_id)
+                for member_id in self._ids
+            ]
         )
 
     def ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
