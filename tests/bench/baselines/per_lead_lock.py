@@ -33,17 +33,18 @@ async def register(url: str, records: Sequence[Record], connections: int = CONNE
             for record in waiting:
                 inquiry = InquiryReceived.model_validate_json(record.body)
                 async with connection.transaction():
-                    await _register(connection, inquiry)
+                    await register_one(connection, inquiry)
 
     async with asyncpg.create_pool(url, min_size=connections, max_size=connections) as pool:
         await asyncio.gather(*(work(pool) for _ in range(connections)))
 
 
-async def _register(connection: Any, inquiry: InquiryReceived) -> None:
+async def register_one(connection: Any, inquiry: InquiryReceived) -> list[OutboxLine]:
+    """Register a message in the caller's transaction; the lines that it added to the outbox."""
     last_serial = await _lock_counter(connection, inquiry)
     seen = "SELECT 1 FROM claims WHERE dedupe_key = $1"
     if await connection.fetchval(seen, inquiry.dedupe_key):
-        return
+        return []
     now = datetime.now(UTC)
     person_id = await _find_person(connection, inquiry, now)
     lead = None
@@ -74,6 +75,7 @@ async def _register(connection: Any, inquiry: InquiryReceived) -> None:
         lead_id,
         now,
     )
+    return lines
 
 
 async def _find_person(connection: Any, inquiry: InquiryReceived, now: datetime) -> int | None:

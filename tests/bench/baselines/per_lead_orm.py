@@ -60,7 +60,7 @@ async def register(url: str, records: Sequence[Record], connections: int = CONNE
         for record in waiting:
             inquiry = InquiryReceived.model_validate_json(record.body)
             async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-                await _register(session, inquiry)
+                await register_one(session, inquiry)
 
     try:
         await asyncio.gather(*(work() for _ in range(connections)))
@@ -68,10 +68,11 @@ async def register(url: str, records: Sequence[Record], connections: int = CONNE
         await engine.dispose()
 
 
-async def _register(session: AsyncSession, inquiry: InquiryReceived) -> None:
+async def register_one(session: AsyncSession, inquiry: InquiryReceived) -> list[OutboxLine]:
+    """Register a message in the session's transaction; the lines that it added to the outbox."""
     counter = await _lock_counter(session, inquiry)
     if await session.get(Claim, inquiry.dedupe_key):
-        return
+        return []
     now = datetime.now(UTC)
     person_id = await _find_person(session, inquiry, now)
     lead = None
@@ -97,6 +98,7 @@ async def _register(session: AsyncSession, inquiry: InquiryReceived) -> None:
             claimed_at=now,
         )
     )
+    return lines
 
 
 async def _find_person(session: AsyncSession, inquiry: InquiryReceived, now: datetime) -> int | None:

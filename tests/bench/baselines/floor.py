@@ -1,0 +1,152 @@
+"""What the hardware allows: ours' hops with nothing in them.
+
+Webhook → one insert → Kafka → one batched insert → Kafka → one batched insert → Kafka → one batched update. Raw
+aiokafka and asyncpg, a bare ASGI callable, batches and polls as ours are, offsets after the commit. No rules, no
+claims, no outbox, no signature, no JSON: of a request only the digits of its sender are taken. What a crash in
+between would lose is lost.
+
+`python -m tests.bench.baselines.floor ROLE [PORT]`, where a role is a process: intake, leads, assignment.
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import asyncpg
+import uvicorn
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.kit.broker import build_producer
+from shared.kit.process import spare_the_collector
+from tests.bench.baselines.hops import ASSIGNMENT_DATABASE, BROKER, LEADS_DATABASE, MAX_RECORDS, POLL_MS, PREFIX, Topics
+
+TOPICS: Final = Topics.of(PREFIX)
+_SENDER: Final = re.compile(rb'"from":"\d{5}(\d{8})"')
+_TEAM: Final = 20
+
+TABLES: Final = {
+    "leads": """
+        CREATE TABLE floor_leads (
+            id bigint PRIMARY KEY, body bytea NOT NULL, assigned_id bigint
+        )
+    """,
+    "assignment": """
+        CREATE TABLE floor_receipts (id bigint PRIMARY KEY, body bytea NOT NULL);
+        CREATE TABLE floor_decisions (id bigint PRIMARY KEY, member_id bigint NOT NULL)
+    """,
+}
+"""What the floor writes into, beside the tables of the databases that it is given."""
+
+Step = Callable[[Any, Sequence[Any]], Awaitable[list[tuple[str, bytes, bytes]]]]
+
+
+def intake() -> ASGIApp:
+    """The webhook."""
+    pool: Any = None
+    producer: AIOKafkaProducer | None = None
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal pool, producer
+        if scope["type"] == "lifespan":
+            await receive()
+            pool = await asyncpg.create_pool(ASSIGNMENT_DATABASE, min_size=8, max_size=8)
+            producer = build_producer(BROKER, "floor")
+            await producer.start()
+            spare_the_collector()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await producer.stop()
+            await pool.close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        body = b""
+        is_more = True
+        while is_more:
+            part = await receive()
+            body += part.get("body", b"")
+            is_more = part.get("more_body", False)
+        found = _SENDER.search(body)
+        assert found is not None and producer is not None
+        key = found[1]
+        await pool.execute("INSERT INTO floor_receipts (id, body) VALUES ($1, $2)", int(key), body)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+        await producer.send(TOPICS.inquiries, body, key=key)
+
+    return app
+
+
+async def leads() -> None:
+    """The batched insert of leads, and the batched update of their owners."""
+
+    async def insert(connection: Any, records: Sequence[Any]) -> list[tuple[str, bytes, bytes]]:
+        ids = [int(record.key) for record in records]
+        query = "INSERT INTO floor_leads (id, body) SELECT * FROM unnest($1::bigint[], $2::bytea[])"
+        await connection.execute(query, ids, [record.value for record in records])
+        return [(TOPICS.ready, record.key, record.key) for record in records]
+
+    async def update(connection: Any, records: Sequence[Any]) -> list[tuple[str, bytes, bytes]]:
+        query = """
+            UPDATE floor_leads SET assigned_id = row.member_id FROM unnest($1::bigint[], $2::bigint[])
+                AS row (id, member_id) WHERE floor_leads.id = row.id
+        """
+        await connection.execute(query, [int(record.key) for record in records], [int(one.value) for one in records])
+        return []
+
+    async with asyncpg.create_pool(LEADS_DATABASE, min_size=2, max_size=4) as pool:
+        await asyncio.gather(_consume(pool, TOPICS.inquiries, insert), _consume(pool, TOPICS.decisions, update))
+
+
+async def assignment() -> None:
+    """The batched insert of decisions, which go round the team."""
+
+    async def decide(connection: Any, records: Sequence[Any]) -> list[tuple[str, bytes, bytes]]:
+        ids = [int(record.key) for record in records]
+        members = [one % _TEAM for one in ids]
+        query = "INSERT INTO floor_decisions (id, member_id) SELECT * FROM unnest($1::bigint[], $2::bigint[])"
+        await connection.execute(query, ids, members)
+        return [(TOPICS.decisions, record.key, b"%d" % member) for record, member in zip(records, members, strict=True)]
+
+    async with asyncpg.create_pool(ASSIGNMENT_DATABASE, min_size=2, max_size=4) as pool:
+        await _consume(pool, TOPICS.ready, decide)
+
+
+async def _consume(pool: Any, topic: str, step: Step) -> None:
+    producer = build_producer(BROKER, "floor")
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=BROKER,
+        group_id=f"{PREFIX}.{topic}",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_poll_records=MAX_RECORDS,
+    )
+    async with producer, consumer:
+        spare_the_collector()
+        while True:
+            fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+            records = [record for some in fetched.values() for record in some]
+            if not records:
+                continue
+            async with pool.acquire() as connection:
+                told = await step(connection, records)
+            sent = [await producer.send(to, value, key=key) for to, key, value in told]
+            await asyncio.gather(*sent)
+            await consumer.commit()
+
+
+def main(role: str, port: str = "0") -> None:
+    """Run a role until it is ended."""
+    if role == "intake":
+        serve: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "access_log": False, "log_level": "warning"}
+        uvicorn.run(intake(), host="127.0.0.1", port=int(port), **serve)
+        return
+    uvloop.run({"leads": leads, "assignment": assignment}[role]())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,259 @@
+"""(d) From a webhook's sending to its owner's commit, beside the floor; (e) what goes through; (g) with full tables.
+
+When an owner was committed is what Postgres itself notes (`track_commit_timestamp`): the commit timestamp of the
+transaction that wrote the lead's row last, which is the one that gave it its owner. It is asked for when all is over,
+so that looking disturbs nothing, and it comes from the same clock as the sender's instants, since all of it runs on
+one machine. Postgres takes it right before it flushes the commit, for ours and for the floor alike.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncpg
+import httpx2
+
+from deploy.local.development_secrets import development_secrets
+from deploy.local.ports import free_port
+from tests.bench import full_tables
+from tests.bench.baselines import floor
+from tests.bench.load import Outcome, Webhooks, closed_loop, open_loop
+from tests.bench.rows import Row, at_least, at_most, figure, ratio
+from tests.bench.sites import Ours, Site, Theirs
+from tests.bench.stand import Stand
+from tests.support.waiting import eventually
+
+_PROCESSES: Final = ("intake.service", "leads.service", "assignment.service")
+_SECONDS: Final = 4.0
+_BURST: Final = 5_000
+# Connections and caches are warm, and code is specialised, before anything counts.
+_WARM_UP: Final = 400
+_OURS_AT_ONCE: Final = 12_000
+_NAIVE_AT_ONCE: Final = 300
+_CONNECTIONS: Final = 64
+
+# The owner's commit by the sender's eight digits.
+_OURS: Final = """
+SELECT right(phone_key, 8)::bigint AS number, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at
+FROM leads
+WHERE created_at > now() - interval '1 hour' AND assigned_id IS NOT NULL AND right(phone_key, 8)::bigint >= $1
+"""
+_FLOOR: Final = """
+SELECT id AS number, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS at
+FROM floor_leads WHERE assigned_id IS NOT NULL AND id >= $1
+"""
+
+
+@dataclass(slots=True)
+class Way:
+    """A pipeline that runs, from its webhook to its table of leads."""
+
+    name: str
+    site: Site
+    port: int
+    webhooks: Webhooks
+    commits: str
+    sent: int = 0
+
+    async def steady(self, rate: float, seconds: float) -> list[float]:
+        """Milliseconds from each webhook's instant to its owner, at a rate of its own."""
+        return await self._owned(
+            lambda: open_loop(self.port, self.webhooks, rate=rate, seconds=seconds, first=self.sent)
+        )
+
+    async def at_once(self, amount: int, connections: int = _CONNECTIONS) -> list[float]:
+        """The same for webhooks that are sent as fast as they are taken, counted from the first one's sending."""
+        return await self._owned(
+            lambda: closed_loop(self.port, self.webhooks, first=self.sent, requests=amount, connections=connections),
+            from_first=True,
+        )
+
+    async def _owned(self, send: Callable[[], Awaitable[Outcome]], *, from_first: bool = False) -> list[float]:
+        offset = time.time() - time.perf_counter()
+        first = self.sent
+        outcome = await send()
+        outcome.require_all_taken()
+        self.sent = first + len(outcome.exchanges)
+        sent_at = {one.number: one.due_at + offset for one in outcome.exchanges}
+        commits = await self._until_owned(first, len(sent_at))
+        start = min(sent_at.values())
+        return sorted((commits[number] - (start if from_first else at)) * 1000 for number, at in sent_at.items())
+
+    async def _until_owned(self, first: int, amount: int) -> dict[int, float]:
+        connection = self.site.connections["leads"]
+        deadline = time.monotonic() + 120
+        while True:
+            rows = await connection.fetch(self.commits, first)
+            if len(rows) >= amount:
+                return {row["number"]: row["at"] for row in rows}
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name}: {len(rows)} of {amount} have an owner")
+            await asyncio.sleep(0.5)
+
+
+@dataclass(slots=True)
+class Pairs:
+    """Pairs of figures, ours and theirs, one right after the other."""
+
+    ours: list[float] = field(default_factory=list)
+    theirs: list[float] = field(default_factory=list)
+
+    def rows(self, key: str, what: str, *, other: str = "floor") -> list[Row]:
+        """The pairs as rows: both figures, and how they compare."""
+        return [
+            figure(f"d.{key}.ours", f"{what}, ours", self.ours, "ms"),
+            figure(f"d.{key}.{other}", f"{what}, {other}", self.theirs, "ms"),
+            ratio(f"d.{key}", f"{what}, against the {other}", zip(self.ours, self.theirs, strict=True), at_most(2)),
+        ]
+
+
+async def measure_latency(stand: Stand) -> list[Row]:
+    """Ours and the floor in turn, at a low and a high rate and for a burst; both run all the time, one has work."""
+    sizes = stand.sizes
+    await track_commits(stand)
+    found: dict[str, Pairs] = {}
+    async with ours(stand) as mine, floor_way(stand) as theirs:
+        for _ in range(sizes.pairs):
+            for way in (mine, theirs):
+                for rate in (200, 1000):
+                    latencies = await way.steady(rate, _SECONDS * max(sizes.scale, 0.25))
+                    note(found, way, f"{rate}.p50", percentile(latencies, 0.5))
+                    note(found, way, f"{rate}.p99", percentile(latencies, 0.99))
+                note(found, way, "burst", (await way.at_once(sizes.of(_BURST)))[-1])
+                seen = {key: (one.ours if way is mine else one.theirs)[-1] for key, one in found.items()}
+                stand.say(f"    {way.name}: " + ", ".join(f"{key} {value:.1f}" for key, value in seen.items()) + " ms")
+    rows: list[Row] = []
+    for key, what in (
+        ("200.p50", "sent to owned at 200/s, p50"),
+        ("200.p99", "sent to owned at 200/s, p99"),
+        ("1000.p50", "sent to owned at 1,000/s, p50"),
+        ("1000.p99", "sent to owned at 1,000/s, p99"),
+        ("burst", f"the last of a burst of {sizes.of(_BURST):,}"),
+    ):
+        rows += found[key].rows(key, what)
+    return rows
+
+
+async def measure_throughput(stand: Stand) -> list[Row]:
+    """Webhooks as fast as they are taken, until the last has its owner: how much goes through, beside the naive."""
+    sizes = stand.sizes
+    await track_commits(stand)
+    mine: list[float] = []
+    theirs: list[float] = []
+    async with naive(stand) as slow, ours(stand) as quick:
+        for _ in range(sizes.rounds):
+            for way, rates, amount in ((quick, mine, _OURS_AT_ONCE), (slow, theirs, _NAIVE_AT_ONCE)):
+                count = sizes.of(amount, at_least=50)
+                rates.append(count / (await way.at_once(count))[-1] * 1000)
+                stand.say(f"    {way.name}: {rates[-1]:,.0f}/s")
+    return [
+        figure("e.ours", "webhooks to owners, all processes on these cores", mine, "/s"),
+        figure("e.naive.rate", "the same by the naive pipeline", theirs, "/s"),
+        ratio("e.naive", "ours against the naive pipeline", zip(mine, theirs, strict=True), at_least(15)),
+    ]
+
+
+async def measure_full_latency(stand: Stand) -> list[Row]:
+    """Ours at 1,000/s with empty tables, and then with a million leads, receipts and decisions in them."""
+    sizes = stand.sizes
+    await track_commits(stand)
+    found: dict[str, list[tuple[float, float]]] = {}
+    for filled in (0, sizes.of(full_tables.MILLION)):
+        async with ours(stand, filled=filled) as way:
+            seconds = _SECONDS * max(sizes.scale, 0.25)
+            rounds = [await way.steady(1000, seconds) for _ in range(sizes.pairs)]
+        found["full" if filled else "empty"] = [(percentile(one, 0.5), percentile(one, 0.99)) for one in rounds]
+        shown = ", ".join(f"{p50:.1f}/{p99:.1f}" for p50, p99 in found["full" if filled else "empty"])
+        stand.say(f"    {filled:,} leads in the tables: p50/p99 {shown} ms")
+    full, empty = found["full"], found["empty"]
+    rows = []
+    for place, name in enumerate(("p50", "p99")):
+        pairs = [(ours[place], theirs[place]) for ours, theirs in zip(full, empty, strict=True)]
+        rows.append(
+            ratio(f"g.latency.{name}", f"sent to owned at 1,000/s, {name}, full against empty", pairs, at_most(1.3))
+        )
+    return rows
+
+
+def note(found: dict[str, Pairs], way: Way, key: str, value: float) -> None:
+    """Keep a figure of one way."""
+    pairs = found.setdefault(key, Pairs())
+    (pairs.ours if way.name == "ours" else pairs.theirs).append(value)
+
+
+def percentile(latencies: list[float], part: float) -> float:
+    """The latency within which a part of sorted ones lies."""
+    return latencies[min(len(latencies) - 1, int(part * len(latencies)))]
+
+
+async def track_commits(stand: Stand) -> None:
+    """Let Postgres note when each transaction was committed; it must be started anew for that, once."""
+    connection = await asyncpg.connect(f"{stand.servers.postgres.url}/postgres")
+    try:
+        if await connection.fetchval("SELECT current_setting('track_commit_timestamp')") == "on":
+            return
+        await connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+    finally:
+        await connection.close()
+    await stand.servers.postgres.stop()
+    await stand.servers.postgres.start()
+
+
+@asynccontextmanager
+async def ours(stand: Stand, *, filled: int = 0) -> AsyncIterator[Way]:
+    """Leadline's services as `make run` starts them, a process each, warm; with so many leads in their tables."""
+    secret = development_secrets(stand.folder)["INTAKE_WHATSAPP_APP_SECRET"]
+    async with Ours.made(stand) as site:
+        if filled:
+            await full_tables.fill_leads(site.urls["leads"], filled)
+            await full_tables.fill_intake(site.urls["intake"], filled)
+            await full_tables.fill_assignment(site.urls["assignment"], filled)
+        async with site.serving(*_PROCESSES):
+            way = Way("ours", site, site.ports["intake.service"], Webhooks(secret), _OURS)
+            await way.steady(200, _WARM_UP / 200)
+            yield way
+
+
+@asynccontextmanager
+async def floor_way(stand: Stand) -> AsyncIterator[Way]:
+    """The floor, warm."""
+    async with Theirs.made(stand) as site:
+        for service, statements in floor.TABLES.items():
+            await site.connections[service].execute(statements)
+        async with _served(site, "floor", "intake") as port:
+            way = Way("floor", site, port, Webhooks(""), _FLOOR)
+            await way.steady(200, _WARM_UP / 200)
+            yield way
+
+
+@asynccontextmanager
+async def naive(stand: Stand) -> AsyncIterator[Way]:
+    """The naive pipeline, warm."""
+    secret = development_secrets(stand.folder)["INTAKE_WHATSAPP_APP_SECRET"]
+    async with Theirs.made(stand) as site, _served(site, "naive_pipeline", "endpoint") as port:
+        way = Way("naive", site, port, Webhooks(secret), _OURS)
+        await way.at_once(20)
+        yield way
+
+
+def _served(site: Theirs, baseline: str, edge: str) -> AbstractAsyncContextManager[int]:
+    @asynccontextmanager
+    async def serve() -> AsyncIterator[int]:
+        port = free_port()
+        async with site.serving(baseline, f"{edge} {port}", "leads", "assignment"), httpx2.AsyncClient() as client:
+
+            async def listens() -> bool:
+                try:
+                    await client.get(f"http://127.0.0.1:{port}/")
+                except httpx2.TransportError as error:
+                    # Anything but a refused connection comes from a server that is there.
+                    return not isinstance(error, httpx2.ConnectError)
+                return True
+
+            await eventually(listens, within=60)
+            yield port
+
+    return serve()
