@@ -54,6 +54,9 @@ def _add_ops(ops: argparse.ArgumentParser) -> None:
     replay.add_argument("--state", choices=("quarantined", "ignored"), default="quarantined")
     replay.add_argument("--reason", help="only those with this reason")
     replay.add_argument("--limit", type=int, default=1000)
+    files = actions.add_parser("attachments", help="files that people sent").add_subparsers(dest="verb", required=True)
+    again = files.add_parser("retry", help="try files again that could not be fetched")
+    again.add_argument("--reason", help="only those with this reason")
     actions.add_parser("reseal", help="seal all secrets with the first of INTAKE_ENCRYPTION_KEY's keys")
     resume = actions.add_parser("resume", help="let consumers go on that stopped after too many dead letters")
     resume.add_argument("service", choices=prepare.SERVICES[:4])
@@ -70,6 +73,8 @@ def to_command(arguments: argparse.Namespace) -> Command:
         return Command(arguments.service, "consumers.resume", values)
     if arguments.action == "reseal":
         return Command("intake", "secrets.reseal")
+    if arguments.action == "attachments":
+        return Command("intake", "attachments.retry", values)
     if arguments.action == "receipts":
         return Command("intake", "receipts.replay", values)
     return Command(arguments.service, f"dlq.{arguments.verb}", values)

@@ -91,6 +91,7 @@ def service_environment(settings: LocalSettings, servers: Mapping[str, str]) -> 
         "LEADLINE_SMTP_PORT": str(settings.smtp_port),
         # Where the demo's own Graph API listens while it plays.
         "INTAKE_GRAPH_URL": f"http://{LOOPBACK}:{settings.graph_port}",
+        "INTAKE_FILES_URL": (settings.data.absolute() / "files").as_uri(),
         "CONSOLE_ADMIN_EMAIL": "admin@leadline.example",
         "NOTIFIER_MAIL_FROM": "Leadline <leadline@leadline.example>",
     }

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from services.intake.storage import attachments
 from services.intake.storage.sealed import reseal_secrets
 from services.intake.use_cases.replay_receipts import (
     MOST,
@@ -45,6 +46,14 @@ async def on_replay_command(connection: Connection, arguments: Mapping[str, Any]
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise OperationRefused("limit must be a whole number above 0")
     return {"replayed": await replay_receipts(connection, reason=reason, state=state, limit=limit)}
+
+
+async def on_retry_attachments_command(connection: Connection, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """`attachments.retry`: try files that failed again, of one `reason` or all."""
+    reason = arguments.get("reason")
+    if set(arguments) - {"reason"} or not (reason is None or isinstance(reason, str)):
+        raise OperationRefused("this takes a reason, as a text, or nothing")
+    return {"retried": await attachments.retry(connection, reason=reason)}
 
 
 async def on_reseal_command(seal: Seal, connection: Connection, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from services.intake.storage.accounts import find_highest_receipt, has_accounts, note_deliveries
 from services.intake.storage.counts import fold_counts
+from services.intake.use_cases.fetch_attachments import FetchAttachments
 from services.intake.use_cases.fetch_leads import FetchLeads
 from services.intake.use_cases.republish_receipts import RepublishReceipts
 from services.intake.use_cases.summarise_receipts import show, summarise_receipts
@@ -84,3 +85,17 @@ class LeadFetcher:
     async def tick(self) -> timedelta:
         """Try what is due."""
         return timedelta(0) if await self._fetch_leads() else self._idle
+
+
+class AttachmentFetcher:
+    """Fetches files as they are told of, and those again that could not be fetched."""
+
+    name = "attachment fetcher"
+
+    def __init__(self, fetch_attachments: FetchAttachments, idle: timedelta = timedelta(seconds=1)) -> None:
+        self._fetch_attachments = fetch_attachments
+        self._idle = idle
+
+    async def tick(self) -> timedelta:
+        """Try what is due."""
+        return timedelta(0) if await self._fetch_attachments() else self._idle

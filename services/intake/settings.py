@@ -1,5 +1,6 @@
 """intake's settings: `INTAKE_*`, beside the common `LEADLINE_*`."""
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -24,7 +25,8 @@ class IntakeSettings(ServiceSettings):
     connected accounts, the encryption key the one that seals and then those that only open. `database_url` overrides
     the common server whole. A secret that is missing, or made for development outside of it, is refused.
 
-    `graph_url` and `graph_version` are Meta's Graph API.
+    `graph_url` and `graph_version` are Meta's Graph API. `files_url` is where files that people sent are kept, up to
+    `attachment_bytes` each: a folder (`file:///…`) that all of intake's processes share, or `s3://bucket/prefix`.
 
     `trusted_proxies` are addresses and networks, between commas, whose word in X-Forwarded-For is believed: behind a
     proxy that is not named all visitors share one address, and one form's limit per address. `turnstile_url` is who
@@ -44,6 +46,8 @@ class IntakeSettings(ServiceSettings):
     messenger_verify_token: SecretStr = SecretStr("")
     encryption_key: SecretStr = SecretStr("")
     graph_url: str = "https://graph.facebook.com"
+    attachment_bytes: int = Field(64 * 1024 * 1024, ge=1)
+    files_url: str = Path(".leadline/files").absolute().as_uri()
     graph_version: str = Field("v26.0", pattern=r"^v[0-9]+\.[0-9]+$")
     trusted_proxies: str = ""
     turnstile_url: str = "https://challenges.cloudflare.com/turnstile/v0/siteverify"

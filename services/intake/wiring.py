@@ -14,8 +14,10 @@ from redis.asyncio import Redis
 from starlette.routing import BaseRoute
 
 from services.intake import handlers
+from services.intake.clients.files import Files
 from services.intake.clients.form_limits import FormLimits
 from services.intake.clients.graph import GraphApi
+from services.intake.clients.media import MediaHosts
 from services.intake.clients.turnstile import Turnstile
 from services.intake.domain.accounts import MESSENGER_DOOR, WHATSAPP_DOOR
 from services.intake.domain.wishes import START_WORDS, STOP_WORDS, Wishes
@@ -25,12 +27,13 @@ from services.intake.routes.bodies import LIMIT
 from services.intake.routes.form_providers import FormProviders
 from services.intake.routes.public_forms import PublicForms
 from services.intake.routes.webhooks import Webhook
-from services.intake.schedules import AccountWatch, EquationGauge, LeadFetcher, SilenceSweep
+from services.intake.schedules import AccountWatch, AttachmentFetcher, EquationGauge, LeadFetcher, SilenceSweep
 from services.intake.settings import IntakeSettings, parts_of
 from services.intake.storage.accounts import DoorKeys
 from services.intake.storage.forms import prune_posts
 from services.intake.storage.receipt_writer import ReceiptWriter
 from services.intake.use_cases.connect_account import ConnectAccounts
+from services.intake.use_cases.fetch_attachments import FetchAttachments
 from services.intake.use_cases.fetch_leads import FetchLeads
 from services.intake.use_cases.manage_accounts import ManageAccounts
 from services.intake.use_cases.publish_receipts import ReceiptSource
@@ -142,7 +145,7 @@ def build_web(
     graph = build_graph(own, others)
     connecting = ConnectAccounts(database, seal, assembly.clock, graph, public_url, own.development)
     accounts = ManageAccounts(database, seal)
-    app.state.backend = Backend(database, assembly.clock, seal, accounts, connecting, public_url)
+    app.state.backend = Backend(database, assembly.clock, seal, accounts, connecting, public_url, Files(own.files_url))
     return Front(app, build_webhooks(trusted, assembly), TRANSLATIONS)
 
 
@@ -180,6 +183,13 @@ def build_wishes(own: IntakeSettings) -> Wishes:
     )
 
 
+def build_attachments(assembly: Assembly, own: IntakeSettings, others: Others) -> FetchAttachments:
+    """What fetches the files that people sent."""
+    graph = build_graph(own, others)
+    hosts = MediaHosts(others.http, own.graph_url, own.attachment_bytes)
+    return FetchAttachments(assembly.database, build_seal(own), assembly.clock, graph, hosts, Files(own.files_url))
+
+
 def build_worker(assembly: Assembly, own: IntakeSettings, others: Others) -> tuple[Worker, Status]:
     """The receipts on their way out, the settlements on their way in, and the sweep between."""
     database = assembly.database
@@ -191,10 +201,12 @@ def build_worker(assembly: Assembly, own: IntakeSettings, others: Others) -> tup
             SilenceSweep(republish, timedelta(seconds=own.sweep_seconds)),
             EquationGauge(database),
             AccountWatch(database),
+            AttachmentFetcher(build_attachments(assembly, own, others)),
             LeadFetcher(FetchLeads(database, build_seal(own), assembly.clock, build_graph(own, others))),
         ],
         operations={
             "receipts.replay": handlers.on_replay_command,
+            "attachments.retry": handlers.on_retry_attachments_command,
             "secrets.reseal": partial(handlers.on_reseal_command, build_seal(own)),
         },
         prunes=[partial(prune_posts, older_than=_POSTS_KEPT)],

@@ -57,3 +57,6 @@ leads_registered = Counter("leadline_inquiries_registered_total", "Claims settle
 decisions = Counter("leadline_decisions_total", "Assignment decisions by result.", ["result"])
 queued_leads = Gauge("leadline_queued_leads", "Ready leads that nobody may take now.")
 notifications = Counter("leadline_notifications_total", "Notifications by kind and final state.", ["kind", "state"])
+attachments = Counter(
+    "leadline_attachments_total", "Files that people sent: stored, or failed and waiting for a person.", ["state"]
+)

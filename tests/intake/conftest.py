@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -75,7 +76,7 @@ def common_settings() -> CommonSettings:
 
 
 @pytest.fixture
-def own_settings(monkeypatch: pytest.MonkeyPatch) -> IntakeSettings:
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> IntakeSettings:
     """intake's settings: two apps deliver to WhatsApp's webhook."""
     monkeypatch.setenv("LEADLINE_DEVELOPMENT", "true")
     return IntakeSettings(
@@ -84,6 +85,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch) -> IntakeSettings:
         messenger_app_secret=MESSENGER_SECRET,
         messenger_verify_token=VERIFY_TOKEN,
         encryption_key="development-encryption-key",
+        files_url=(tmp_path / "files").as_uri(),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from services.intake.clients.files import Files
 from services.intake.use_cases.connect_account import ConnectAccounts
 from services.intake.use_cases.manage_accounts import ManageAccounts
 from shared.contracts.words import Role
@@ -24,6 +25,7 @@ class Backend:
     accounts: ManageAccounts
     connecting: ConnectAccounts
     public_url: str
+    files: Files
 
 
 def _backend(request: Request) -> Backend:

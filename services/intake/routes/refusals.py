@@ -1,5 +1,6 @@
 """intake's own errors as problem documents."""
 
+from services.intake.clients.files import FileMissing, FilesAway
 from services.intake.clients.form_limits import TooManyPosts
 from services.intake.domain.forms import FieldRefused, FormUnreadable
 from services.intake.storage.accounts import AccountNotFound
@@ -43,6 +44,8 @@ TRANSLATIONS: dict[type[Exception], Translation] = {
     LeadFormVersionOutdated: lambda error: Problem(
         412, "The lead form was changed by somebody else; read it again.", version=error.version
     ),
+    FilesAway: lambda _: Problem(503, "The file store is away; try again.", headers={"Retry-After": "5"}),
+    FileMissing: lambda _: Problem(410, "The file store does not have this file any more."),
     SealBroken: lambda _: Problem(
         409, "A secret cannot be opened: give the older key in INTAKE_ENCRYPTION_KEY too, or enter the secret again."
     ),

@@ -219,6 +219,42 @@ class LeadFetch(Row, table=True):
     retry_at: datetime = Field(sa_column=_instant(now=True))
 
 
+class Attachment(Row, table=True):
+    """A file that came with a receipt, and what became of it. Its bytes are in the file store under `file_key`.
+
+    A receipt's files are deleted before it is, since its rows go with it.
+    """
+
+    __tablename__ = "attachments"
+    __table_args__ = (
+        UniqueConstraint("receipt", "place"),
+        CheckConstraint("state IN ('waiting', 'stored', 'failed')", name="state"),
+        CheckConstraint("(media_id IS NULL) <> (url IS NULL)", name="one_source"),
+        CheckConstraint("state <> 'stored' OR (mime_type IS NOT NULL AND size IS NOT NULL)", name="stored"),
+        Index("ix_attachments_waiting", "retry_at", postgresql_where=text("state = 'waiting'")),
+    )
+
+    id: int | None = Field(None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    attachment_id: UUID = Field(sa_column=Column(Uuid, nullable=False, unique=True))
+    receipt: int = Field(sa_column=Column(BigInteger, ForeignKey("receipts.id", ondelete="CASCADE"), nullable=False))
+    place: int
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    media_id: str | None = Field(None, sa_column=Column(Text))
+    url: str | None = Field(None, sa_column=Column(Text))
+    file_name: str | None = Field(None, sa_column=Column(Text))
+    file_key: str = Field(sa_column=Column(Text, nullable=False))
+    state: str = Field("waiting", sa_column=Column(Text, nullable=False, server_default=text("'waiting'")))
+    reason: str | None = Field(None, sa_column=Column(Text))
+    attempts: int = Field(0, sa_column_kwargs={"server_default": text("0")})
+    retry_at: datetime = Field(sa_column=_instant(now=True))
+    mime_type: str | None = Field(None, sa_column=Column(Text))
+    ending: str | None = Field(None, sa_column=Column(Text))
+    size: int | None = Field(None, sa_column=Column(BigInteger))
+    sha256: str | None = Field(None, sa_column=Column(Text))
+    created_at: datetime = Field(sa_column=_instant(now=True))
+    stored_at: datetime | None = Field(None, sa_column=_instant(nullable=True))
+
+
 class LeadForm(Row, table=True):
     """A lead form of a page: `fields` are `{"name": the question's key, "maps_to": ours or null}`."""
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.intake.domain.items import BROKEN, WHOLE
+from services.intake.domain.media import Media, media_of
 from services.intake.domain.normalise import normalise, to_body, to_event
-from services.intake.domain.outcomes import Awaited, Ignored, Quarantined
+from services.intake.domain.outcomes import Awaited, Ignored, Inquiry, Quarantined
 from services.intake.domain.receipts import NewReceipt, ReceiptState, WaitingReceipt
 from services.intake.domain.splitting import SPLITTERS
 from services.intake.domain.wishes import DEFAULT_WISHES, Wishes
 from services.intake.storage import lead_fetches, receipts
+from services.intake.storage.attachments import expect_attachments
 from services.intake.use_cases.receive_delivery import Stamp
 from shared.contracts.events import event_type
 from shared.contracts.topics import INQUIRIES, Topic
@@ -24,7 +26,15 @@ from shared.kit.signals import Signal
 _AT_ONCE = 50
 
 
-Reading = list[NewReceipt] | Outgoing | Awaited | Ignored | Quarantined
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A receipt that can be published, and the files that are to be fetched for it."""
+
+    outgoing: Outgoing
+    media: Sequence[Media]
+
+
+Reading = list[NewReceipt] | _Ready | Awaited | Ignored | Quarantined
 """What a receipt becomes: what it can now be split into, something to publish, or a reason to put it away."""
 
 
@@ -33,6 +43,7 @@ class _Pile:
     """Receipts that were read, by what must be done with them."""
 
     outgoing: list[Outgoing] = field(default_factory=list)
+    media: dict[int, Sequence[Media]] = field(default_factory=dict)
     split: list[tuple[WaitingReceipt, list[NewReceipt]]] = field(default_factory=list)
     awaited: dict[int, Awaited] = field(default_factory=dict)
     ended: dict[ReceiptState, dict[int, str]] = field(default_factory=dict)
@@ -41,8 +52,10 @@ class _Pile:
         match found:
             case list():
                 self.split.append((receipt, found))
-            case Outgoing():
-                self.outgoing.append(found)
+            case _Ready(outgoing, media):
+                self.outgoing.append(outgoing)
+                if media:
+                    self.media[receipt.id] = media
             case Awaited():
                 self.awaited[receipt.id] = found
             case Ignored(reason):
@@ -96,7 +109,8 @@ class ReceiptSource:
             if isinstance(outcome, (Awaited, Ignored, Quarantined)):
                 return outcome
             event = to_event(receipt, outcome, self._stamp.privacy_key)
-            return Outgoing(receipt.id, INQUIRIES.name, event.thread, event_type(event), to_body(event))
+            outgoing = Outgoing(receipt.id, INQUIRIES.name, event.thread, event_type(event), to_body(event))
+            return _Ready(outgoing, media_of(receipt.channel, outcome) if isinstance(outcome, Inquiry) else ())
         except Exception as error:
             return Quarantined(f"adapter failed: {describe(error)}")
 
@@ -112,13 +126,15 @@ class ReceiptSource:
         return [] if any(part.dedupe_key == receipt.dedupe_key for part in parts) else parts
 
     async def _put_away(self, connection: Connection, pile: "_Pile") -> None:
-        """Settle those that are not published now, or not ever."""
+        """Settle those that are not published now, or not ever; queue the files of those that are."""
         for receipt, parts in pile.split:
             await self._replace(connection, receipt, parts)
         for state, reasons in pile.ended.items():
             await receipts.put_away(connection, state, reasons)
         if pile.awaited:
             await lead_fetches.await_leads(connection, pile.awaited)
+        if pile.media:
+            await expect_attachments(connection, pile.media)
 
     async def _replace(self, connection: Connection, receipt: WaitingReceipt, parts: Sequence[NewReceipt]) -> None:
         """Give what can now be split receipts of its own, of the time at which it came."""
