@@ -17,6 +17,7 @@ from asyncpg import PostgresError
 from deploy import prepare
 from deploy.cli.channels import add_channels, run_channels
 from deploy.cli.ops import Command, consumers_status, run_command
+from deploy.cli.receipts import add_receipts, run_receipts
 from deploy.local.assignments import read_assignments
 from deploy.local.servers import KAFKA, POSTGRES, VALKEY
 from shared.kit.operations import OperationRefused
@@ -49,6 +50,7 @@ def _add_ops(ops: argparse.ArgumentParser) -> None:
         if verb == "replay":
             one.add_argument("--id", type=int, help="only this one")
     receipts = actions.add_parser("receipts", help="what arrived").add_subparsers(dest="verb", required=True)
+    add_receipts(receipts)
     replay = receipts.add_parser("replay", help="read receipts again, after a fix in an adapter")
     replay.add_argument("--id", help="only this receipt")
     replay.add_argument("--state", choices=("quarantined", "ignored"), default="quarantined")
@@ -97,6 +99,8 @@ def main() -> int:
             return asyncio.run(run_channels(arguments))
         elif arguments.action == "status":
             return asyncio.run(consumers_status())
+        elif arguments.action == "receipts" and arguments.verb != "replay":
+            return asyncio.run(run_receipts(arguments))
         else:
             return asyncio.run(run_command(to_command(arguments), arguments.timeout))
     except (OperationRefused, KafkaError, PostgresError, OSError, TimeoutError, ValueError) as error:

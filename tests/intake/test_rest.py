@@ -228,3 +228,24 @@ async def test_every_door_asks_for_its_role(
     answer = await outside.request(method, path, headers={"Authorization": f"Bearer {token}"})
     allowed = list(Role).index(role) >= list(Role).index(needed)
     assert allowed == (answer.status_code not in (401, 403))
+
+
+async def test_quarantine_is_counted_by_reason_and_replayed(inside: httpx2.AsyncClient, database: Database) -> None:
+    """What stands there is shown by reason, the most first; replaying one reason leaves the others."""
+    await deliver(inside, *(message(f"wamid.{n}") for n in range(5)))
+    await put_away(database, {1: "no sender", 2: "no sender", 3: "unknown type"})
+    await put_away(database, {4: "status"}, "ignored")
+    reasons = (await inside.get("/rest/receipts/reasons")).json()["items"]
+    assert [("no sender", "whatsapp", 2), ("unknown type", "whatsapp", 1)] == [
+        (one["reason"], one["channel"], one["count"]) for one in reasons
+    ]
+    answer = await inside.post("/rest/receipts/replay", json={"reason": "no sender"})
+    assert (202, {"replayed": 2}) == (answer.status_code, answer.json())
+    assert {"replayed": 1} == (await inside.post("/rest/receipts/replay", json={"state": "quarantined"})).json()
+    assert [] == (await inside.get("/rest/receipts/reasons")).json()["items"]
+    for wrong in ({}, {"state": "settled"}, {"reason": "x", "limit": 0}, {"id": "x"}):
+        assert 422 == (await inside.post("/rest/receipts/replay", json=wrong)).status_code
+    token = mint_person_token(PRIVATE_KEY, member_id=7, role=Role.SUPERVISOR, audience="intake")
+    inside.headers["Authorization"] = f"Bearer {token}"
+    assert 403 == (await inside.post("/rest/receipts/replay", json={"state": "ignored"})).status_code
+    assert 200 == (await inside.get("/rest/receipts/reasons")).status_code

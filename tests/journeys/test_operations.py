@@ -2,10 +2,12 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from tests.journeys.test_inquiries import new_id
+from deploy.demo.graph import FakeGraph
+from tests.journeys.test_inquiries import new_id, new_phone, one_lead
 from tests.support.senders import encoded
 from tests.support.system import System
 from tests.support.waiting import eventually
@@ -63,3 +65,38 @@ async def test_a_quarantined_receipt_is_replayed(system: System) -> None:
 async def _answer(system: System, *arguments: str) -> tuple[int, Any]:
     code, said = await system.leadline("ops", *arguments)
     return code, json.loads(said)
+
+
+async def test_quarantine_from_the_first_look_to_the_lead(system: System, graph: FakeGraph) -> None:
+    """An operator sees the reason and the bytes, mends what is wrong, replays, and the receipt settles as a lead."""
+    page, leadgen, phone = f"2091{uuid4().int % 10**12:012d}", f"{uuid4().int % 10**18:018d}", new_phone()
+    graph.add_account(page, "EAAG-a-token", "the-secret-of-our-app")
+    graph.add_lead(leadgen, page, {"full_name": "Rosa Lima", "phone_number": f"+{phone}"})
+    change = {"field": "leadgen", "value": {"leadgen_id": leadgen, "page_id": page}}
+    body = encoded({"object": "page", "entry": [{"id": page, "time": 1_790_000_000, "changes": [change]}]})
+    assert 200 == (await system.deliver("messenger", body)).status_code
+
+    async def listed() -> str:
+        code, said = await system.leadline("ops", "receipts", "list", "--channel", "lead_ads")
+        assert (0, True) == (code, "the page is not connected" in said), said
+        return said
+
+    await eventually(listed, within=20)
+    assert "lead ads: the page is not connected" in (await system.leadline("ops", "receipts", "reasons"))[1]
+    found = await system.get("intake", "/rest/receipts", account=page)
+    (receipt,) = found["items"]
+    code, said = await system.leadline("ops", "receipts", "show", receipt["id"], "--raw")
+    assert (0, leadgen) == (code, json.loads(said)["change"]["value"]["leadgen_id"])
+
+    account = {"channel": "messenger", "account_id": page, "name": "Lagoon", "app_secret": "the-secret-of-our-app"}
+    made = await system.ask("intake", "POST", "/rest/channels", json=account | {"access_token": "EAAG-a-token"})
+    assert 201 == made.status_code, made.text
+    code, said = await system.leadline("ops", "receipts", "replay", "--reason", receipt["reason"])
+    assert 0 == code, said
+    lead = await one_lead(system, phone)
+
+    async def settled() -> bool:
+        now = await system.get("intake", f"/rest/receipts/{receipt['id']}")
+        return bool(now["outcome"] == "new" and now["lead_id"] == lead["id"])
+
+    await eventually(settled, within=20)

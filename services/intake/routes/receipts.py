@@ -6,18 +6,19 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from services.intake.domain.receipts import ReceiptState
 from services.intake.routes.backend import Admin, AnyBackend, Reader, Supervisor
 from services.intake.storage.reading import ReceiptFilter, find_receipt, list_receipts
+from services.intake.storage.receipts import count_quarantined
 from services.intake.storage.tables import Receipt
-from services.intake.use_cases.replay_receipts import ReceiptNotFound, replay_receipt
+from services.intake.use_cases.replay_receipts import MOST, ReceiptNotFound, replay_receipt, replay_receipts
 from services.intake.use_cases.summarise_receipts import Summary, summarise_receipts
 from shared.contracts.words import Channel
 from shared.kit.paging import Page, decode_cursor, encode_cursor
 from shared.kit.problems import invalid_field
-from shared.kit.web import QueryText
+from shared.kit.web import QueryText, WriteModel
 
 router = APIRouter(prefix="/rest/receipts", tags=["receipts"])
 
@@ -58,6 +59,36 @@ class Replayed(BaseModel):
     state: Literal["received"] = "received"
 
 
+class Reason(BaseModel):
+    """Why receipts of a channel stand in quarantine, how many, and since when."""
+
+    reason: str
+    channel: str
+    count: int
+    oldest_at: datetime
+    latest_at: datetime
+
+
+class ReplayWish(WriteModel):
+    """Which receipts to read again; a reason or a state must be said, so that a slip runs no year of statuses again."""
+
+    reason: Annotated[str | None, Field(max_length=200)] = None
+    state: Literal["ignored", "quarantined"] | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST)] = MOST
+
+    @model_validator(mode="after")
+    def _says_which(self) -> "ReplayWish":
+        if self.reason is None and self.state is None:
+            raise ValueError("say which: reason or state")
+        return self
+
+
+class ReplayedMany(BaseModel):
+    """How many receipts wait for their adapter again."""
+
+    replayed: int
+
+
 class ReceiptQuery(BaseModel):
     """How a list of receipts is narrowed and cut into pages; `received_to` is not included."""
 
@@ -79,6 +110,22 @@ async def summarise(backend: AnyBackend, _: Reader) -> Summary:
     """The conservation equation: `received` equals the sum of all the others."""
     async with backend.database.connection() as connection:
         return await summarise_receipts(connection)
+
+
+@router.get("/reasons")
+async def list_reasons(backend: AnyBackend, _: Supervisor) -> Page[Reason]:
+    """What stands in quarantine, by reason and channel: what to look at, and what to replay after a fix."""
+    async with backend.database.connection() as connection:
+        rows = await count_quarantined(connection)
+    return Page(items=[Reason(**row) for row in rows], next_cursor=None, total=len(rows))
+
+
+@router.post("/replay", status_code=202)
+async def replay_many(backend: AnyBackend, _: Admin, wish: ReplayWish) -> ReplayedMany:
+    """Run the oldest receipts of a reason or a state through their adapter again, at most `limit`."""
+    async with backend.database.transaction() as connection:
+        count = await replay_receipts(connection, reason=wish.reason, state=wish.state, limit=wish.limit)
+    return ReplayedMany(replayed=count)
 
 
 @router.get("")

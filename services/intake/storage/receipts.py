@@ -6,6 +6,7 @@ the sweep may meet on the same rows without a deadlock.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from services.intake.domain.receipts import NewReceipt, WaitingReceipt
@@ -233,3 +234,14 @@ async def backlog(connection: Connection) -> tuple[int, datetime | None]:
     row = await connection.fetchrow("SELECT count(*), min(received_at) FROM receipts WHERE state = 'received'")
     assert row is not None
     return row[0], row[1]
+
+
+async def count_quarantined(connection: Connection) -> list[dict[str, Any]]:
+    """What stands in quarantine by reason and channel, the most first; reads as many rows as stand there."""
+    rows = await connection.fetch(
+        """
+        SELECT reason, channel, count(*), min(received_at) AS oldest_at, max(received_at) AS latest_at
+        FROM receipts WHERE state = 'quarantined' GROUP BY reason, channel ORDER BY count(*) DESC, reason, channel
+        """
+    )
+    return [dict(row) for row in rows]
