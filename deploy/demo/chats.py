@@ -1,6 +1,6 @@
 """Everyday stories: somebody writes over one channel, perhaps a few times, and platforms add their noise."""
 
-from deploy.demo import forms, messenger, whatsapp
+from deploy.demo import forms, lead_ads, messenger, whatsapp
 from deploy.demo.deliveries import Delivery
 from deploy.demo.people import Person
 from deploy.demo.phrases import REPLIES, TRIPS
@@ -15,6 +15,10 @@ _AD = {
     "body": "Four days on the water. Small groups.",
     "media_type": "image",
 }
+
+# As much of a file as shows its type.
+_VOICE = b"OggS\x00\x02" + bytes(200)
+_PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(400)
 
 
 def whatsapp_chat(stage: Stage, person: Person, *, from_ad: bool = False) -> Story:
@@ -42,10 +46,24 @@ def whatsapp_media(stage: Stage, person: Person) -> Story:
     """A voice message, then a picture with a caption."""
     minute = stage.begin()
     after = stage.later(minute)
-    said = whatsapp.voice(person, stage.mint.whatsapp_id(), stage.at(minute), stage.mint.digits(15))
+    spoken, photo = stage.mint.digits(15), stage.mint.digits(15)
+    stage.shelf.files += [
+        (spoken, whatsapp.MAIN_LINE, _VOICE, "audio/ogg"),
+        (photo, whatsapp.MAIN_LINE, _PICTURE, "image/png"),
+    ]
+    said = whatsapp.voice(person, stage.mint.whatsapp_id(), stage.at(minute), spoken)
     words = stage.phrases.opener(person)
-    shown = whatsapp.picture(person, stage.mint.whatsapp_id(), stage.at(after), stage.mint.digits(15), words)
+    shown = whatsapp.picture(person, stage.mint.whatsapp_id(), stage.at(after), photo, words)
     return [Send(minute, whatsapp.deliver(said)), Send(after, whatsapp.deliver(shown))]
+
+
+def lead_ad(stage: Stage, person: Person) -> Story:
+    """A form of an ad: the delivery has ids only, and comes twice."""
+    minute, leadgen_id = stage.begin(55), stage.mint.digits(17, head="123456789")
+    words = stage.phrases.opener(person)
+    stage.shelf.leads.append((leadgen_id, lead_ads.answers_of(person, words)))
+    delivery = lead_ads.deliver(person, leadgen_id, stage.at(minute), words)
+    return [Send(minute, delivery, copies=stage.choice.choice((1, 2)))]
 
 
 def messenger_chat(stage: Stage, person: Person) -> Story:

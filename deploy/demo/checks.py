@@ -57,6 +57,28 @@ def check_all(evidence: Evidence) -> list[Check]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What came of files, by state, and of the connected accounts, by name; `files` were sent."""
+
+    files: int
+    came: Mapping[str, int]
+    accounts: Mapping[str, str]
+
+
+def check_outside(outside: Outside) -> Iterator[Check]:
+    """Every file that was sent is kept, and every account is proven by a message that arrived."""
+    kept = outside.came["stored"]
+    yield Check(
+        kept == outside.files and not outside.came["waiting"] and not outside.came["failed"],
+        f"{kept} of {outside.files} files that people sent were fetched and kept",
+    )
+    states = ", ".join(f"{name} {state}" for name, state in outside.accounts.items()) or "none"
+    yield Check(
+        bool(outside.accounts) and set(outside.accounts.values()) == {"connected"}, f"connected accounts: {states}"
+    )
+
+
 def check_answers(journal: Journal) -> Check:
     """Every request got the answer that it must get."""
     wrong = [answered for answered in journal.answers if not answered.is_right]

@@ -14,6 +14,7 @@ class Channel(StrEnum):
     WHATSAPP = "WhatsApp"
     MESSENGER = "Messenger"
     INSTAGRAM = "Instagram"
+    LEAD_ADS = "Lead Ads"
     FORM = "web form"
 
 
@@ -21,15 +22,17 @@ class Fate(StrEnum):
     """What must become of an item when it comes for the first time."""
 
     INQUIRY = "inquiry"
+    UPDATE = "update"
     IGNORED = "ignored"
     QUARANTINED = "quarantined"
 
 
 class Signature(StrEnum):
-    """Whose secret signs a delivery, or how it fails to."""
+    """Whose secret signs a delivery, or how it fails to. `CONNECTED` is the app of the connected accounts."""
 
     WHATSAPP = "whatsapp"
     MESSENGER = "messenger"
+    CONNECTED = "connected"
     WRONG = "wrong"
     NONE = "none"
 

@@ -4,18 +4,24 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 from rich.console import Console
 
-from deploy.demo.checks import Evidence, check_all
+from deploy.demo.accounts import connect_accounts, count_files, read_states
+from deploy.demo.checks import Evidence, Outside, check_all, check_outside
 from deploy.demo.company import Company, found_company
 from deploy.demo.errors import DemoFailed
+from deploy.demo.graph import FakeGraph
 from deploy.demo.journal import Journal
 from deploy.demo.journeys import Board
+from deploy.demo.lead_ads import FORM
 from deploy.demo.mailbox import count_mails
+from deploy.demo.messenger import PAGE
 from deploy.demo.pace import Pace
 from deploy.demo.report import print_report
 from deploy.demo.rest import Rest
@@ -23,8 +29,10 @@ from deploy.demo.scenario import Scenario, write_scenario
 from deploy.demo.screen import Screen
 from deploy.demo.sender import Sender
 from deploy.demo.show import live, noter, teller
+from deploy.demo.stage import Shelf
 from deploy.demo.target import Target
 from deploy.demo.watcher import Watcher
+from deploy.local.errors import PortTaken
 
 _CONNECTIONS = httpx2.Limits(max_connections=40)
 _SHORT = " That is not enough for all: the others will wait visibly in the queue until somebody's capacity is raised."
@@ -42,12 +50,14 @@ class Wish:
 
 async def run_demo(target: Target, wish: Wish, console: Console) -> bool:
     """Play the hour into a running system and return whether everything balances; raises `DemoFailed`."""
-    async with Rest.open(target) as rest:
+    async with Rest.open(target) as rest, _play_graph(target) as graph:
         await rest.wait_until_ready()
         company = await found_company(rest)
-        before = await _quiet_summary(rest)
+        await connect_accounts(rest, graph)
+        before, files = await _quiet_summary(rest), await count_files(rest)
         starts_at = time.time()
         scenario = write_scenario(wish.seed, wish.run, starts_at, wish.seconds)
+        _fill(graph, scenario.shelf)
         _introduce(console, scenario, company, wish)
         journal = Journal()
         watcher = Watcher(rest, journal, scenario.people, await _last_lead_id(rest))
@@ -59,7 +69,37 @@ async def run_demo(target: Target, wish: Wish, console: Console) -> bool:
             await _play(target, scenario, watcher, pace)
         await watcher.take_stock()
         evidence = await _gather(rest, journal, watcher.board, before, starts_at)
-        return print_report(console, evidence, check_all(evidence))
+        outside = await _gather_outside(rest, scenario.shelf, files)
+        return print_report(console, evidence, [*check_all(evidence), *check_outside(outside)])
+
+
+@asynccontextmanager
+async def _play_graph(target: Target) -> AsyncIterator[FakeGraph]:
+    """Serve the Graph API where the system looks for it; raises `DemoFailed` when somebody else is there."""
+    try:
+        graph = await FakeGraph(target.graph_port).__aenter__()
+    except PortTaken as taken:
+        raise DemoFailed(f"{taken} Is another demo running?") from None
+    try:
+        yield graph
+    finally:
+        await graph.__aexit__(None, None, None)
+
+
+def _fill(graph: FakeGraph, shelf: Shelf) -> None:
+    for leadgen_id, answers in shelf.leads:
+        graph.add_lead(leadgen_id, PAGE, answers, form_id=FORM)
+    for media_id, line, content, mime_type in shelf.files:
+        graph.add_media(media_id, line, content, mime_type)
+
+
+async def _gather_outside(rest: Rest, shelf: Shelf, before: dict[str, int], seconds: float = 20.0) -> Outside:
+    """What came of files and accounts, once no file waits any more; files take their time beside the leads."""
+    deadline = time.monotonic() + seconds
+    while (files := await count_files(rest))["waiting"] and time.monotonic() < deadline:
+        await asyncio.sleep(0.3)
+    came = {state: count - before[state] for state, count in files.items()}
+    return Outside(len(shelf.files), came, await read_states(rest))
 
 
 async def _play(target: Target, scenario: Scenario, watcher: Watcher, pace: Pace) -> None:

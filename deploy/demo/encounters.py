@@ -1,6 +1,6 @@
 """Stories that are hard to count right: one person by several ways, two by one, somebody who comes back."""
 
-from deploy.demo import forms, messenger, whatsapp
+from deploy.demo import forms, lead_ads, messenger, whatsapp
 from deploy.demo.deliveries import Delivery
 from deploy.demo.people import Person
 from deploy.demo.stage import Stage
@@ -78,6 +78,21 @@ def two_forms(stage: Stage) -> Story:
     return [
         Send(early, forms.urlencoded(person, stage.mint.token(20), first)),
         Send(late, forms.scripted(person, stage.mint.token(20), second), copies=3),
+    ]
+
+
+def lead_ad_and_whatsapp(stage: Stage) -> Story:
+    """The form of an ad, and then the same number by WhatsApp: one lead."""
+    person = stage.cast.take("MX", "BR")
+    minute, leadgen_id = stage.begin(40), stage.mint.digits(17, head="123456789")
+    writes = stage.later(minute, 3, 8)
+    words = stage.phrases.opener(person)
+    stage.shelf.leads.append((leadgen_id, lead_ads.answers_of(person, words)))
+    note = "fills in the form of an ad, which is fetched"
+    piece = whatsapp.text(person, stage.mint.whatsapp_id(), stage.at(writes), stage.phrases.follow_up(person))
+    return [
+        Send(minute, lead_ads.deliver(person, leadgen_id, stage.at(minute), words, note)),
+        Send(writes, whatsapp.deliver(piece)),
     ]
 
 

@@ -94,7 +94,7 @@ class FakeGraph:
 
     async def __aenter__(self) -> Self:
         # uvicorn would end the whole process.
-        require_free(self.port, "the fake Graph API", "INTAKE_GRAPH_URL")
+        require_free(self.port, "the Graph API of the demo", "LEADLINE_GRAPH_PORT")
         app = Starlette(
             routes=[
                 Route("/files/{name}", self._file),

@@ -13,6 +13,7 @@ CHANNELS: Final = {
     "whatsapp": Channel.WHATSAPP,
     "messenger": Channel.MESSENGER,
     "instagram": Channel.INSTAGRAM,
+    "lead_ads": Channel.LEAD_ADS,
     "form": Channel.FORM,
 }
 

@@ -40,14 +40,14 @@ def postback(person: Person, mid: str, at: int, title: str) -> Event:
 
 
 def echo(person: Person, mid: str, at: int, words: str) -> Event:
-    """Our own answer, told back to us: no inquiry."""
+    """Our own answer, told back to us: a response to their lead."""
     body = {
         "sender": {"id": PAGE},
         "recipient": {"id": person.page_id},
         "timestamp": at,
         "message": {"mid": mid, "is_echo": True, "app_id": 700100200300499, "text": words},
     }
-    return Event(body, Item(mid, Fate.IGNORED, "(echo)", person))
+    return Event(body, Item(mid, Fate.UPDATE, "(echo)", person))
 
 
 def seen(person: Person, at: int, kind: str) -> Event:

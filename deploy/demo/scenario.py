@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from deploy.demo import chats, disturbances, encounters
 from deploy.demo.mint import Mint
 from deploy.demo.people import Cast, Person
-from deploy.demo.stage import Stage
+from deploy.demo.stage import Shelf, Stage
 from deploy.demo.steps import Send, Story
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Stories that run side by side, and everybody in them."""
+    """Stories that run side by side, everybody in them, and what the Graph API knows."""
 
     stories: tuple[Story, ...]
     people: tuple[Person, ...]
+    shelf: Shelf
 
     def sends(self) -> Iterator[Send]:
         """All deliveries, story by story."""
@@ -33,7 +34,7 @@ def write_scenario(seed: int, run: str, starts_at: float, seconds: float) -> Sce
     choice, mint = random.Random(seed), Mint(run)
     stage = Stage(choice, mint, Cast(choice, mint), starts_at, seconds)
     stories = [*_hard_ones(stage), *_everyday(stage)]
-    return Scenario(tuple(stories), tuple(stage.cast.taken))
+    return Scenario(tuple(stories), tuple(stage.cast.taken), stage.shelf)
 
 
 def _hard_ones(stage: Stage) -> Iterator[Story]:
@@ -46,6 +47,7 @@ def _hard_ones(stage: Stage) -> Iterator[Story]:
     yield encounters.username_only(stage)
     yield encounters.username_then_number(stage)
     yield encounters.two_forms(stage)
+    yield encounters.lead_ad_and_whatsapp(stage)
     yield encounters.two_lines(stage)
     yield encounters.comes_back(stage)
     yield encounters.comes_back(stage)
@@ -62,6 +64,8 @@ def _everyday(stage: Stage) -> Iterator[Story]:
     yield chats.whatsapp_chat(stage, stage.cast.take(), from_ad=True)
     yield chats.whatsapp_media(stage, stage.cast.take())
     yield chats.instagram_chat(stage, stage.cast.take())
+    for _ in range(3):
+        yield chats.lead_ad(stage, stage.cast.take())
     kinds = [chats.whatsapp_chat] * 10 + [chats.messenger_chat] * 5 + [chats.web_form] * 6 + [chats.instagram_chat] * 2
     stage.choice.shuffle(kinds)
     for place, person in enumerate(stage.cast.take_all()):

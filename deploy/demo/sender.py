@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import httpx2
 
+from deploy.demo.accounts import APP_SECRET
 from deploy.demo.deliveries import Delivery, Signature
 from deploy.demo.errors import DemoFailed
 from deploy.demo.journal import Answered, Journal
@@ -97,6 +98,7 @@ class Sender:
         secrets = {
             Signature.WHATSAPP: self.target.whatsapp_secret,
             Signature.MESSENGER: self.target.messenger_secret,
+            Signature.CONNECTED: APP_SECRET.encode(),
             Signature.WRONG: b"somebody else's secret",
         }
         if delivery.signature is Signature.NONE:

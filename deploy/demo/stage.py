@@ -11,6 +11,14 @@ MINUTES = 60
 
 
 @dataclass
+class Shelf:
+    """What the Graph API will be asked for: leads with their answers, and files as id, line, content and type."""
+
+    leads: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    files: list[tuple[str, str, bytes, str]] = field(default_factory=list)
+
+
+@dataclass
 class Stage:
     """`starts_at` is when the hour begins, in unix seconds; it is played in `seconds`."""
 
@@ -20,6 +28,7 @@ class Stage:
     starts_at: float
     seconds: float
     phrases: Phrases = field(init=False)
+    shelf: Shelf = field(default_factory=Shelf)
 
     def __post_init__(self) -> None:
         self.phrases = Phrases(self.choice)

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from deploy.demo.errors import DemoFailed
 from deploy.local.assignments import read_assignments
+from deploy.local.ports import LOOPBACK
 from shared.kit.settings import DEVELOPMENT_PREFIX
 
 PORTS: Final = {"intake": 8001, "leads": 8002, "assignment": 8003, "notifier": 8004}
@@ -22,13 +24,17 @@ NOT_FOR_DEVELOPMENT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Addresses and secrets; `mail_folder` is where the embedded mail catcher keeps what it got."""
+    """Addresses and secrets; `mail_folder` is where the embedded mail catcher keeps what it got.
+
+    `graph_port` is where the system looks for the Graph API, and where the demo plays it.
+    """
 
     urls: Mapping[str, str]
     service_token: str
     whatsapp_secret: bytes
     messenger_secret: bytes
     mail_folder: Path | None
+    graph_port: int
 
     @classmethod
     def find(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -49,8 +55,22 @@ class Target:
             service_token=token,
             whatsapp_secret=whatsapp.encode(),
             messenger_secret=messenger.encode(),
+            graph_port=_graph_port(known),
             mail_folder=Path(known["CONSOLE_MAIL_FOLDER"]) if "CONSOLE_MAIL_FOLDER" in known else None,
         )
+
+
+NO_GRAPH: Final = (
+    "This Leadline asks the real Graph API (INTAKE_GRAPH_URL), so nothing was sent: the demo plays one of its own on"
+    " this machine. Start `make run` without LEADLINE_PUBLIC_URL."
+)
+
+
+def _graph_port(known: Mapping[str, str]) -> int:
+    parts = urlsplit(known.get("INTAKE_GRAPH_URL", ""))
+    if parts.hostname != LOOPBACK or parts.port is None:
+        raise DemoFailed(NO_GRAPH)
+    return parts.port
 
 
 _SECRETS: Final = ("LEADLINE_SERVICE_TOKEN", "INTAKE_WHATSAPP_APP_SECRET", "INTAKE_MESSENGER_APP_SECRET")

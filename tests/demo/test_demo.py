@@ -50,6 +50,8 @@ async def test_demo_balances_and_finds_what_it_did_not_send(system: System) -> N
     assert "Everything balances" in output
     assert "numbers are 1 to 52, without a gap" in output
     assert "and no other: 52 for 52" in output
+    assert "2 of 2 files that people sent were fetched and kept" in output
+    assert "connected accounts: Main line connected, Vereda's page connected" in output
     assert 204 == (await system.ask("leads", "DELETE", "/rest/leads/7")).status_code
 
     received = (await system.summary())["received"]

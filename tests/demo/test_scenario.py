@@ -1,5 +1,6 @@
 """The hour, held against intake's and leads' own rules, without any machinery."""
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
 from uuid import UUID
@@ -14,6 +15,7 @@ from deploy.demo.people import PLANS
 from deploy.demo.scenario import Scenario, write_scenario
 from deploy.demo.steps import Close, Send
 from services.intake.domain.adapters.forms import read_form
+from services.intake.domain.adapters.lead_ads import read_lead_ads
 from services.intake.domain.forms import (
     FieldRefused,
     check_fields,
@@ -22,7 +24,7 @@ from services.intake.domain.forms import (
 )
 from services.intake.domain.items import Item
 from services.intake.domain.normalise import normalise
-from services.intake.domain.outcomes import Arrival, Ignored, Inquiry, Outcome
+from services.intake.domain.outcomes import Arrival, Awaited, Ignored, Inquiry, Outcome, Quarantined
 from services.intake.domain.receipts import WaitingReceipt
 from services.intake.domain.splitting import SPLITTERS
 from services.leads.domain.people import Directory, Introduction, StatedName
@@ -30,6 +32,7 @@ from shared.contracts import words
 from shared.kit.phones import parse_phone, parse_wa_id
 
 _AT = datetime(2026, 9, 21, 15, tzinfo=UTC)
+_CHATS = (Channel.WHATSAPP, Channel.MESSENGER, Channel.INSTAGRAM, Channel.LEAD_ADS)
 _DOORS = {Channel.WHATSAPP: words.Channel.WHATSAPP}
 
 
@@ -46,9 +49,11 @@ def _read(item: Item) -> Outcome:
 
 
 def _fate(outcome: Outcome) -> Fate:
-    if isinstance(outcome, Inquiry):
+    if isinstance(outcome, (Awaited, Inquiry)):
         return Fate.INQUIRY
-    return Fate.IGNORED if isinstance(outcome, Ignored) else Fate.QUARANTINED
+    if isinstance(outcome, (Ignored, Quarantined)):
+        return Fate.IGNORED if isinstance(outcome, Ignored) else Fate.QUARANTINED
+    return Fate.UPDATE
 
 
 def _deliveries(scenario: Scenario, *channels: Channel) -> list[Delivery]:
@@ -89,7 +94,7 @@ def test_both_spellings_are_one_valid_number(region: str) -> None:
 
 def test_items_are_what_intake_makes_of_them(scenario: Scenario) -> None:
     """Each delivery splits into as many items as the journal counts, and each of them has the fate that it expects."""
-    for delivery in _deliveries(scenario, Channel.WHATSAPP, Channel.MESSENGER, Channel.INSTAGRAM):
+    for delivery in _deliveries(scenario, *_CHATS):
         if delivery.items:
             fates = Counter(_fate(_read(item)) for item in _split(delivery))
             assert Counter(item.fate for item in delivery.items) == fates, delivery.note
@@ -98,7 +103,7 @@ def test_items_are_what_intake_makes_of_them(scenario: Scenario) -> None:
 def test_items_repeat_when_intake_says_so(scenario: Scenario) -> None:
     """Two items have the same key for the journal if and only if they have it for intake."""
     ours, theirs = set(), set()
-    for delivery in _deliveries(scenario, Channel.WHATSAPP, Channel.MESSENGER, Channel.INSTAGRAM):
+    for delivery in _deliveries(scenario, *_CHATS):
         if delivery.items:
             ours |= {item.key for item in delivery.items}
             theirs |= {(item.channel, item.account, item.key) for item in _split(delivery)}
@@ -135,7 +140,7 @@ def test_journal_counts_people_as_leads_does(scenario: Scenario) -> None:
     for delivery in (send.delivery for send in scenario.sends()):
         journal.begin(delivery, 0.0)
         journal.finish(Answered(delivery, delivery.status, 1.0, 1))
-        for inquiry in _inquiries(delivery):
+        for inquiry in _inquiries(delivery, scenario):
             spare += 1
             name = StatedName(inquiry.sender.first_name, inquiry.sender.last_name)
             met.add(directory.meet(Introduction(inquiry.sender.identities, name, spare)).person_id)
@@ -158,9 +163,11 @@ def test_who_comes_back_opens_another_lead(scenario: Scenario) -> None:
     assert len(journal.leads) + len(closed) == journal.total("new")
 
 
-def _inquiries(delivery: Delivery) -> list[Inquiry]:
+def _inquiries(delivery: Delivery, scenario: Scenario) -> list[Inquiry]:
     if not delivery.items:
         return []
+    if delivery.channel is Channel.LEAD_ADS:
+        return [_read_lead(item, dict(scenario.shelf.leads)) for item in _split(delivery)]
     if delivery.channel is not Channel.FORM:
         return [outcome for item in _split(delivery) if isinstance(outcome := _read(item), Inquiry)]
     content_type = delivery.headers["Content-Type"]
@@ -168,6 +175,15 @@ def _inquiries(delivery: Delivery) -> list[Inquiry]:
         return [_read_form(delivery, _parts(delivery.body))]
     parse = parse_json_form if content_type == "application/json" else parse_urlencoded_form
     return [_read_form(delivery, parse(delivery.body))]
+
+
+def _read_lead(item: Item, leads: dict[str, dict[str, str]]) -> Inquiry:
+    body = json.loads(item.body)
+    answers = leads[str(body["change"]["value"]["leadgen_id"])]
+    lead = {"field_data": [{"name": name, "values": [value]} for name, value in answers.items()]}
+    outcome = read_lead_ads(body | {"lead": lead}, Arrival(item.channel, item.account, _AT))
+    assert isinstance(outcome, Inquiry)
+    return outcome
 
 
 def _parts(body: bytes) -> dict[str, str]:

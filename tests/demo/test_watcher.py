@@ -25,6 +25,7 @@ _SECRETS = {
     "LEADLINE_SERVICE_TOKEN": "development-token",
     "INTAKE_WHATSAPP_APP_SECRET": "development-whatsapp",
     "INTAKE_MESSENGER_APP_SECRET": "development-messenger",
+    "INTAKE_GRAPH_URL": "http://127.0.0.1:18026",
 }
 Answer = Callable[[httpx2.Request], httpx2.Response]
 
