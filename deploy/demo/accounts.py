@@ -1,6 +1,9 @@
 """The company's accounts, connected to the Graph API that the demo plays itself."""
 
+import asyncio
+import time
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -23,7 +26,10 @@ async def connect_accounts(rest: Rest, graph: FakeGraph) -> None:
     for account in ACCOUNTS:
         graph.add_account(account["account_id"], _ACCESS, APP_SECRET, account.get("parent_id", account["account_id"]))
         try:
-            await rest.post("intake", "/rest/channels", {**account, "app_secret": APP_SECRET, "access_token": _ACCESS})
+            secrets = {"app_secret": APP_SECRET, "access_token": _ACCESS}
+            made = await rest.post("intake", "/rest/channels", {**account, **secrets})
+            if made.status_code == 201:
+                await _is_known(rest, made.json())
             (row,) = [one async for one in rest.list("intake", "/rest/channels") if _is(account, one)]
             answer = await rest.post("intake", f"/rest/channels/{row['id']}/connect", {})
             answer.raise_for_status()
@@ -32,6 +38,17 @@ async def connect_accounts(rest: Rest, graph: FakeGraph) -> None:
         for step in answer.json()["steps"]:
             if step["state"] == "failed":
                 raise DemoFailed(f"{account['name']} could not be connected: {step['step']}. {step['advice']}")
+
+
+async def _is_known(rest: Rest, account: dict[str, Any], seconds: float = 10.0) -> None:
+    """Return when the account's door shakes hands: it looks every second for accounts that are new."""
+    asked = {"hub.mode": "subscribe", "hub.challenge": "1", "hub.verify_token": account["verify_token"]}
+    url = f"{rest.target.urls['intake']}/webhooks/{urlsplit(account['callback_url']).path.rpartition('/')[2]}"
+    deadline = time.monotonic() + seconds
+    while (await rest.client.get(url, params=asked)).status_code != 200:
+        if time.monotonic() > deadline:
+            raise DemoFailed(f"{account['name']} was connected, and its webhook does not know it.")
+        await asyncio.sleep(0.1)
 
 
 async def read_states(rest: Rest) -> dict[str, str]:
