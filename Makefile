@@ -32,6 +32,10 @@ test: install-dev ## run the tests; ARGS="-k numbering" chooses
 chaos: install-dev ## kill the whole system again and again, and count every message after; ROUNDS=20
 	@LEADLINE_CHAOS_ROUNDS=$(or $(ROUNDS),20) $(VENV)/python -m pytest --quiet tests/chaos $(ARGS)
 
+.PHONY: fuzz
+fuzz: install-dev ## mutate what platforms send against each adapter; EXECUTIONS=1000000, ARGS="whatsapp" chooses
+	@$(VENV)/python -m tests.fuzz --executions $(or $(EXECUTIONS),100000) $(ARGS)
+
 .PHONY: bench
 bench: install-bench ## measure, beside what people use today; ARGS="a c" chooses
 	@$(VENV)/python -m tests.bench $(ARGS)

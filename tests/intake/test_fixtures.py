@@ -12,6 +12,7 @@ from services.intake.use_cases.publish_receipts import ReceiptSource
 from services.intake.use_cases.receive_delivery import Stamp
 from services.intake.use_cases.settle_receipts import settle_receipts
 from services.leads.domain.hand_over import HandOverPolicy
+from services.leads.storage.tables import metadata as leads_tables
 from services.leads.use_cases.register_inquiries import register_inquiries
 from shared.contracts.inquiries import decode_inquiry, decode_settlement
 from shared.contracts.topics import SETTLEMENTS
@@ -61,7 +62,7 @@ class Pipeline:
             await connection.execute("TRUNCATE receipts, receipt_bodies RESTART IDENTITY CASCADE")
             await receipts.add_receipts(connection, written)
         async with self.leads.transaction() as connection:
-            await connection.execute("TRUNCATE people, claims, parked_updates, outbox, day_counters CASCADE")
+            await connection.execute(f"TRUNCATE {', '.join(leads_tables.tables)} RESTART IDENTITY")
         source = ReceiptSource(self.stamp, self.intake.committed)
         async with self.intake.connection() as connection:
             rows = list(await source.fetch(connection, 1000))

@@ -22,7 +22,7 @@ from shared.kit.text import UnreadableJson, parse_json
 Said = tuple[str | None, dict[str, Any]]
 Read = Callable[[dict[str, Any]], Said | Ignored | Quarantined]
 
-_FIRST_AD_MESSAGE = 131060
+_FIRST_AD_MESSAGE = "131060"
 _PLACEHOLDERS = frozenset(("unsupported", "unknown"))
 _MOST_CARDS = 20
 _IGNORED_TYPES = frozenset(("reaction", "request_welcome", "call_permission_reply"))
@@ -239,8 +239,8 @@ def _contacts(message: dict[str, Any]) -> Said:
 def _unsupported(message: dict[str, Any]) -> Said | Ignored:
     """What the platform cannot pass on; an inquiry only where an ad's first message hides behind it."""
     errors = as_list(message.get("errors"))
-    codes = {as_mapping(error).get("code") for error in errors}
-    if as_mapping(message.get("referral")) or codes & {_FIRST_AD_MESSAGE, str(_FIRST_AD_MESSAGE)}:
+    codes = {as_id(as_mapping(error).get("code")) for error in errors}
+    if as_mapping(message.get("referral")) or _FIRST_AD_MESSAGE in codes:
         return None, {"errors": errors}
     return Ignored("unsupported")
 

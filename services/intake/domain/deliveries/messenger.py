@@ -105,11 +105,12 @@ def _element(channel: Channel, envelope: dict[str, Any], name: str, element: Any
     page, time = as_id(envelope.get("id")), envelope.get("time")
     if not isinstance(element, dict):
         return _broken(channel, page, f"a member of {name} is not an object", envelope | {name: [element]})
-    if name == "changes" and element.get("field") in _EVENT_FIELDS and isinstance(element.get("value"), dict):
-        name = "standby" if element["field"] == "standby" else "messaging"
+    field = as_id(element.get("field"))
+    if name == "changes" and field in _EVENT_FIELDS and isinstance(element.get("value"), dict):
+        name = "standby" if field == "standby" else "messaging"
         element = element["value"]
     if name == "changes":
-        kind = as_id(element.get("field")) or "unknown"
+        kind = field or "unknown"
         body = {"page": page, "change": element}
         if kind == "leadgen" and (leadgen_id := as_id(as_mapping(element.get("value")).get("leadgen_id"))):
             # However often and in how many deliveries it comes, it is one lead.
