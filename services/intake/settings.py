@@ -30,7 +30,8 @@ class IntakeSettings(ServiceSettings):
 
     `trusted_proxies` are addresses and networks, between commas, whose word in X-Forwarded-For is believed: behind a
     proxy that is not named all visitors share one address, and one form's limit per address. `turnstile_url` is who
-    verifies the challenges of forms that have them.
+    verifies the challenges of forms that have them. A form that is captured while it is filled in can be
+    gone on with for `form_hours`.
 
     `opt_out_words` and `opt_in_words`, between commas, are the whole messages that mean STOP and START, in any case and
     with or without accents; empty means the usual ones of our languages.
@@ -53,6 +54,7 @@ class IntakeSettings(ServiceSettings):
     turnstile_url: str = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
     opt_out_words: str = ""
     opt_in_words: str = ""
+    form_hours: float = Field(24.0, gt=0, le=720)
     sweep_seconds: float = Field(10.0, gt=0)
     development: bool = Field(False, validation_alias="LEADLINE_DEVELOPMENT")
 

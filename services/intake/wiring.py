@@ -24,7 +24,9 @@ from services.intake.domain.wishes import START_WORDS, STOP_WORDS, Wishes
 from services.intake.routes import ROUTERS, TRANSLATIONS
 from services.intake.routes.backend import Backend
 from services.intake.routes.bodies import LIMIT
+from services.intake.routes.form_desk import FormDesk
 from services.intake.routes.form_providers import FormProviders
+from services.intake.routes.progressive_forms import ProgressiveForms
 from services.intake.routes.public_forms import PublicForms
 from services.intake.routes.webhooks import Webhook
 from services.intake.schedules import AccountWatch, AttachmentFetcher, EquationGauge, LeadFetcher, SilenceSweep
@@ -32,10 +34,12 @@ from services.intake.settings import IntakeSettings, parts_of
 from services.intake.storage.accounts import DoorKeys
 from services.intake.storage.forms import prune_posts
 from services.intake.storage.receipt_writer import ReceiptWriter
+from services.intake.use_cases.capture_form import CaptureForm
 from services.intake.use_cases.connect_account import ConnectAccounts
 from services.intake.use_cases.fetch_attachments import FetchAttachments
 from services.intake.use_cases.fetch_leads import FetchLeads
 from services.intake.use_cases.manage_accounts import ManageAccounts
+from services.intake.use_cases.pass_challenge import PassChallenge
 from services.intake.use_cases.publish_receipts import ReceiptSource
 from services.intake.use_cases.receive_answers import ReceiveAnswers
 from services.intake.use_cases.receive_delivery import ReceiveDelivery, Stamp
@@ -168,11 +172,15 @@ def build_webhooks(trusted: TrustedApps, assembly: Assembly) -> list[Webhook]:
 def build_forms(own: IntakeSettings, assembly: Assembly, others: Others) -> list[BaseRoute]:
     """The public side of web forms."""
     database, stamp, seal = assembly.database, build_stamp(assembly), build_seal(own)
-    turnstile = Turnstile(others.http, own.turnstile_url)
-    limits = FormLimits(others.redis, assembly.clock, stamp.privacy_key)
-    forms = PublicForms(database, SubmitForm(stamp, database, seal, turnstile), limits, own.proxies)
-    providers = FormProviders(forms, ReceiveAnswers(stamp, database), seal)
-    return [*forms.routes(), *providers.routes()]
+    desk = FormDesk(database, FormLimits(others.redis, assembly.clock, stamp.privacy_key), own.proxies)
+    challenge = PassChallenge(seal, Turnstile(others.http, own.turnstile_url))
+    submit_form = SubmitForm(stamp, database, challenge)
+    capture_form = CaptureForm(stamp, database, challenge, timedelta(hours=own.form_hours))
+    return [
+        *PublicForms(desk, submit_form).routes(),
+        *FormProviders(desk, submit_form, ReceiveAnswers(stamp, database), seal).routes(),
+        *ProgressiveForms(desk, capture_form).routes(),
+    ]
 
 
 def build_wishes(own: IntakeSettings) -> Wishes:

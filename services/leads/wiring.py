@@ -16,6 +16,7 @@ from services.leads.routes.refusals import TRANSLATIONS
 from services.leads.schedules import HandOverSweep, TellingSweep
 from services.leads.settings import LeadsSettings
 from services.leads.storage.answers import prune_answers
+from services.leads.storage.form_drafts import prune_drafts
 from services.leads.storage.updates import prune_parked
 from shared.contracts.assignment import decode_assignment_event, decode_member
 from shared.contracts.inquiries import decode_inquiry
@@ -28,6 +29,8 @@ from shared.kit.web import build_app
 
 NAME = "leads"
 MIGRATIONS = Path(__file__).parent / "storage" / "migrations"
+# Much longer than a form can be gone on with: nothing of it is in transit any more.
+_DRAFTS_KEPT = timedelta(days=60)
 # How long a client may ask again with the same Idempotency-Key.
 _ANSWERS_KEPT = timedelta(days=7)
 # Platforms deliver again for a week; what has not come a month later comes no more.
@@ -105,6 +108,7 @@ def build_worker(assembly: Assembly, own: LeadsSettings) -> tuple[Worker, Status
         prunes=[
             lambda connection: prune_answers(connection, clock.now() - _ANSWERS_KEPT),
             lambda connection: prune_parked(connection, clock.now() - _UPDATES_WAIT),
+            lambda connection: prune_drafts(connection, clock.now() - _DRAFTS_KEPT),
         ],
     )
 

@@ -8,7 +8,9 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.contracts.events import Event, decoder
-from shared.contracts.words import Channel, Evidence, IdentityKind, SettlementOutcome
+from shared.contracts.words import Channel, Evidence, IdentityKind, LeadStep, SettlementOutcome
+
+Day = date
 
 
 class Identity(BaseModel):
@@ -64,6 +66,39 @@ class IntakeEvent(Event):
     sender: Sender
 
 
+class Experience(BaseModel):
+    """Something that a visitor of a booking form wants: all of it is what they typed.
+
+    `passengers` are people as the form asks about them; `passenger_count` may be all that is known of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str | None = None
+    date: Day | None = None
+    passengers: tuple[dict[str, Any], ...] = ()
+    passenger_count: int | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class FormProgress(BaseModel):
+    """What one request supplied about a form that is being filled in, and nothing else of it.
+
+    Of several requests the one with the higher `sequence`, then the later receipt, counts for each field; an empty text
+    empties one. `experience` are parts of the one experience that single fields tell, by the names of `Experience`;
+    `experiences`, where they are told, are all of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sequence: int
+    fields: dict[str, Any] = Field(default_factory=dict)
+    experience: dict[str, Any] = Field(default_factory=dict)
+    experiences: tuple[Experience, ...] | None = None
+    step: LeadStep | None = None
+    is_submitted: bool = False
+
+
 class InquiryReceived(IntakeEvent):
     """Somebody sent us something that asks for an answer.
 
@@ -71,6 +106,7 @@ class InquiryReceived(IntakeEvent):
     type (`text`, `image`, `form`, …); `content` keeps what has no field of its own. `stands_for` is set on a message
     whose content the platform did not pass on yet: the dedupe key under which the content comes, if it ever does.
     `takes_back_opt_out`: its whole text is START or its like, which is an inquiry only of somebody not opted out.
+    `progress` is there for a form that is captured while it is filled in, and may not be finished.
     """
 
     type: Literal["inquiry.received.v1"] = "inquiry.received.v1"
@@ -81,6 +117,7 @@ class InquiryReceived(IntakeEvent):
     lead_uuid: UUID | None = None
     stands_for: str | None = None
     takes_back_opt_out: bool = False
+    progress: FormProgress | None = None
 
 
 class InquiryEdited(IntakeEvent):
@@ -125,6 +162,19 @@ class OptOutChanged(IntakeEvent):
     origin: str
 
 
+class FormProgressed(IntakeEvent):
+    """A visitor went on with a form that an `InquiryReceived` with this `lead_uuid` began, or sent it.
+
+    It may come before that one. `sender` has what this request said, and the identities in it.
+    """
+
+    type: Literal["form.progressed.v1"] = "form.progressed.v1"
+    lead_uuid: UUID
+    progress: FormProgress
+    content: dict[str, Any] = Field(default_factory=dict)
+    attribution: dict[str, Any] = Field(default_factory=dict)
+
+
 class InquirySettled(Event):
     """leads' answer to each claim, repeated ones included.
 
@@ -140,7 +190,7 @@ class InquirySettled(Event):
     lead_number: str | None = None
 
 
-AnyIntakeEvent = InquiryReceived | InquiryEdited | IdentityChanged | ResponseSent | OptOutChanged
+AnyIntakeEvent = InquiryReceived | InquiryEdited | IdentityChanged | ResponseSent | OptOutChanged | FormProgressed
 
 decode_inquiry: Callable[[str, bytes], AnyIntakeEvent | None] = decoder(AnyIntakeEvent)
 decode_settlement: Callable[[str, bytes], InquirySettled | None] = decoder(InquirySettled)

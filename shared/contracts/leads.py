@@ -104,6 +104,14 @@ class LeadDeleted(LeadEvent):
     assigned_id: int | None = None
 
 
+class LeadMerged(LeadEvent):
+    """A lead turned out to be of a person with an open lead; it is closed to all work, and its number stays taken."""
+
+    type: Literal["lead.merged.v1"] = "lead.merged.v1"
+    merged_into_id: int
+    assigned_id: int | None = None
+
+
 AnyLeadEvent = (
     LeadCreated
     | LeadReady
@@ -113,6 +121,7 @@ AnyLeadEvent = (
     | LeadAssigned
     | LeadAssignmentRefused
     | LeadDeleted
+    | LeadMerged
 )
 
 decode_lead_event: Callable[[str, bytes], AnyLeadEvent | None] = decoder(AnyLeadEvent)

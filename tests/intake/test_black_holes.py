@@ -11,10 +11,11 @@ from services.intake.clients.turnstile import Turnstile
 from services.intake.domain.form_rules import FormRules
 from services.intake.domain.items import make_item
 from services.intake.domain.submissions import Circumstances
-from services.intake.routes import public_forms
+from services.intake.routes import form_desk
 from services.intake.storage import receipt_writer
 from services.intake.storage.receipt_writer import ReceiptWriter, hurried
 from services.intake.use_cases import keep_post
+from services.intake.use_cases.pass_challenge import PassChallenge
 from services.intake.use_cases.receive_delivery import Stamp
 from services.intake.use_cases.submit_form import SubmitForm
 from shared.contracts.words import Channel
@@ -93,11 +94,11 @@ async def test_a_form_does_not_wait_for_a_silent_connection(
     tunnel: tuple[Tunnel, Database], stamp: Stamp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A post fails in time with what answers 503, and is good when it comes again."""
-    for module in (keep_post, public_forms):
+    for module in (keep_post, form_desk):
         monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.3)
     way, through = tunnel
     async with httpx2.AsyncClient() as http:
-        submit = SubmitForm(stamp, through, Seal("unused"), Turnstile(http, "http://unused"))
+        submit = SubmitForm(stamp, through, PassChallenge(Seal("unused"), Turnstile(http, "http://unused")))
     rules = FormRules("summer")
     await submit(rules, {"message": "one"}, Circumstances())
     way.silence()

@@ -19,6 +19,7 @@ from shared.contracts.leads import (
     LeadAssigned,
     LeadAssignmentRefused,
     LeadDeleted,
+    LeadMerged,
     LeadReady,
     LeadStatusChanged,
 )
@@ -66,8 +67,8 @@ class Ledger:
                 self._on_refused(event)
             case LeadStatusChanged():
                 self._on_status_changed(event)
-            case LeadDeleted():
-                self._on_deleted(event)
+            case LeadDeleted() | LeadMerged():
+                self._close(self._lead(event.lead_id), event, "deleted" if isinstance(event, LeadDeleted) else "merged")
             case _:
                 return
         self.serve_queue()
@@ -200,10 +201,7 @@ class Ledger:
         elif lead.stage is Stage.CLOSED and event.version > lead.status_version:
             self._reopen(lead, event)
 
-    def _on_deleted(self, event: LeadDeleted) -> None:
-        self._close(self._lead(event.lead_id), event, "deleted")
-
-    def _close(self, lead: Lead, event: LeadStatusChanged | LeadDeleted, reason: str) -> bool:
+    def _close(self, lead: Lead, event: LeadStatusChanged | LeadDeleted | LeadMerged, reason: str) -> bool:
         """Free all places; False when the lead is closed, or was reopened after this event."""
         if lead.stage is Stage.CLOSED or event.version < lead.status_version:
             return False

@@ -10,13 +10,14 @@ from shared.contracts.leads import (
     LeadAssigned,
     LeadAssignmentRefused,
     LeadDeleted,
+    LeadMerged,
     LeadReady,
     LeadStatusChanged,
 )
 from shared.contracts.words import LeadStatus
 from shared.kit.database import Connection
 
-RELEVANT = LeadReady | LeadAssigned | LeadAssignmentRefused | LeadStatusChanged | LeadDeleted
+RELEVANT = LeadReady | LeadAssigned | LeadAssignmentRefused | LeadStatusChanged | LeadDeleted | LeadMerged
 """The events that may matter to an assignment; the others need not be read at all."""
 
 

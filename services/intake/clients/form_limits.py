@@ -16,6 +16,7 @@ log = get_logger()
 
 _MINUTE = 60
 _QUIET_SECONDS = 60.0
+_CHANGES_PER_POST = 20
 
 
 class TooManyPosts(Exception):
@@ -40,12 +41,19 @@ class FormLimits:
 
     async def count_post(self, form: FormRules, address: str) -> None:
         """Count one post before anything of it is read; raises `TooManyPosts`."""
+        await self._count_one("posts", form, address, 1)
+
+    async def count_change(self, form: FormRules, address: str) -> None:
+        """Count one change of a form that is being filled in, of which a post has several; raises `TooManyPosts`."""
+        await self._count_one("changes", form, address, _CHANGES_PER_POST)
+
+    async def _count_one(self, kind: str, form: FormRules, address: str, times: int) -> None:
         now = int(self._clock.now().timestamp())
         limits = {
-            self._name(now, form.form_key): form.rate_limit,
-            self._name(now, form.form_key, counted_as(address)): form.rate_limit_per_address,
+            self._name(now, kind, form.form_key): form.rate_limit,
+            self._name(now, kind, form.form_key, counted_as(address)): form.rate_limit_per_address,
         }
-        limited = {name: limit for name, limit in limits.items() if limit is not None}
+        limited = {name: limit * times for name, limit in limits.items() if limit is not None}
         if not limited:
             return
         try:
@@ -68,4 +76,4 @@ class FormLimits:
         return counts
 
     def _name(self, now: int, *parts: str) -> str:
-        return f"intake:posts:{now // _MINUTE}:{keyed_hash(self._key, 'posts', *parts)}"
+        return f"intake:posts:{now // _MINUTE}:{keyed_hash(self._key, *parts)}"

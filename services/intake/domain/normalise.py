@@ -8,6 +8,7 @@ from services.intake.domain.items import BROKEN, WHOLE
 from services.intake.domain.outcomes import (
     Arrival,
     Edit,
+    Filling,
     IdentityChange,
     Inquiry,
     Key,
@@ -21,6 +22,7 @@ from services.intake.domain.receipts import WaitingReceipt
 from services.intake.domain.wishes import DEFAULT_WISHES, Wishes
 from shared.contracts.inquiries import (
     AnyIntakeEvent,
+    FormProgressed,
     IdentityChanged,
     InquiryEdited,
     InquiryReceived,
@@ -97,6 +99,16 @@ def to_event(receipt: WaitingReceipt, told: Published, privacy_key: str) -> AnyI
                 lead_uuid=receipt.lead_uuid,
                 stands_for=key_of(told.stands_for) if told.stands_for else None,
                 takes_back_opt_out=told.takes_back_opt_out,
+                progress=told.progress,
+            )
+        case Filling():
+            assert receipt.lead_uuid is not None
+            return FormProgressed(
+                **envelope,
+                lead_uuid=receipt.lead_uuid,
+                progress=told.progress,
+                content=told.content,
+                attribution=told.attribution,
             )
         case Edit():
             return InquiryEdited(

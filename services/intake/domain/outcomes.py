@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.intake.domain.wishes import DEFAULT_WISHES, Wishes
-from shared.contracts.inquiries import Identity, Sender
+from shared.contracts.inquiries import FormProgress, Identity, Sender
 from shared.contracts.words import Channel
 
 LONGEST_TEXT = 20_000
@@ -39,7 +39,8 @@ class Told:
 class Inquiry(Told):
     """Somebody wrote to us. `stands_for` is the item that brings the content, where the platform holds it back.
 
-    `takes_back_opt_out`: the text is START or its like, which is an inquiry only of who had not opted out.
+    `takes_back_opt_out`: the text is START or its like, which is an inquiry only of who had not opted out. `progress`
+    is there for a form that may not be finished.
     """
 
     kind: str
@@ -48,6 +49,16 @@ class Inquiry(Told):
     attribution: dict[str, Any] = field(default_factory=dict)
     stands_for: Key | None = None
     takes_back_opt_out: bool = False
+    progress: FormProgress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filling(Told):
+    """Somebody went on with a form that they had begun."""
+
+    progress: FormProgress
+    content: dict[str, Any] = field(default_factory=dict)
+    attribution: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,5 +113,5 @@ class Awaited:
     form_id: str | None
 
 
-Published = Inquiry | Edit | IdentityChange | Response | OptOut
+Published = Inquiry | Filling | Edit | IdentityChange | Response | OptOut
 Outcome = Published | Awaited | Ignored | Quarantined

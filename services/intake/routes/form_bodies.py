@@ -1,7 +1,7 @@
 """The four encodings in which a form arrives."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -52,9 +52,18 @@ async def read_fields(headers: Headers, raw: bytes, mapping: Mapping[str, str | 
 
     Raises `FormUnreadable`, `FieldRefused`, or a `Problem` with 415 for an encoding that no form has.
     """
+    return await _aside(raw, lambda: _read(headers, raw, mapping))
+
+
+async def read_pairs(headers: Headers, raw: bytes) -> dict[str, Any]:
+    """What a body of any encoding says, unchecked; raises as `read_fields` does."""
+    return await _aside(raw, lambda: _parse(headers, raw))
+
+
+async def _aside(raw: bytes, read: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> dict[str, Any]:
     if len(raw) <= _SMALL:
-        return await _read(headers, raw, mapping)
-    return await asyncio.get_running_loop().run_in_executor(_READERS, lambda: asyncio.run(_read(headers, raw, mapping)))
+        return await read()
+    return await asyncio.get_running_loop().run_in_executor(_READERS, lambda: asyncio.run(read()))
 
 
 async def _read(headers: Headers, raw: bytes, mapping: Mapping[str, str | None]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from services.intake.domain.providers import is_from
 from services.intake.domain.submissions import Circumstances
 from services.intake.routes.bodies import read_body
 from services.intake.routes.form_bodies import read_fields
-from services.intake.routes.public_forms import PublicForms
+from services.intake.routes.form_desk import FormDesk
 from services.intake.use_cases.receive_answers import ReceiveAnswers
+from services.intake.use_cases.submit_form import SubmitForm
 from shared.kit.logging import get_logger
 from shared.kit.problems import Problem
 from shared.kit.sealing import Seal, SealBroken
@@ -29,7 +30,8 @@ _LONGEST_KEY = 255
 class FormProviders:
     """The webhooks of form providers, outside FastAPI."""
 
-    forms: PublicForms
+    desk: FormDesk
+    submit_form: SubmitForm
     receive_answers: ReceiveAnswers
     seal: Seal
 
@@ -39,7 +41,7 @@ class FormProviders:
 
     async def deliver(self, request: Request) -> Response:
         """Take answers: 401 unless they are signed, before anything looks into them; 200 when they are durable."""
-        form = await self.forms.find_form(request)
+        form = await self.desk.find_form(request.path_params["form_key"])
         if form.provider is None or request.path_params["provider"] != form.provider:
             raise Problem(404, "There is no such form.")
         provider = Provider(form.provider)
@@ -57,7 +59,7 @@ class FormProviders:
         fields = await read_fields(request.headers, raw, form.mapping)
         unguarded = replace(form, honeypot_field=None, minimum_seconds=None, turnstile_secret=None)
         key = request.headers.get("idempotency-key", "")[:_LONGEST_KEY] or None
-        await self.forms.submit_form(unguarded, fields, Circumstances(idempotency_key=key))
+        await self.submit_form(unguarded, fields, Circumstances(idempotency_key=key))
 
     def _is_from(self, form: FormRules, provider: Provider, headers: Mapping[str, str], raw: bytes) -> bool:
         try:

@@ -5,6 +5,7 @@ from services.intake.clients.form_limits import TooManyPosts
 from services.intake.domain.forms import FieldRefused, FormUnreadable
 from services.intake.storage.accounts import AccountNotFound
 from services.intake.storage.receipt_writer import ReceiptsNotWritten
+from services.intake.use_cases.capture_form import CaptureNotAllowed, FormFrozen
 from services.intake.use_cases.keep_post import KeyUsedForOtherContent
 from services.intake.use_cases.manage_accounts import AccountExists, AccountVersionOutdated
 from services.intake.use_cases.manage_forms import FormExists, FormInconsistent, FormNotFound, FormVersionOutdated
@@ -28,6 +29,10 @@ TRANSLATIONS: dict[type[Exception], Translation] = {
     KeyUsedForOtherContent: lambda _: invalid_field(
         "Idempotency-Key", "idempotency_key", "this key came before with another body"
     ),
+    CaptureNotAllowed: lambda _: Problem(
+        403, "This form is not captured before it is sent; its `capture_before_submit` is off."
+    ),
+    FormFrozen: lambda _: Problem(409, "The form was submitted; it cannot change any more."),
     FormInconsistent: lambda error: invalid_field(error.field, "consistency", error.message),
     FormNotFound: lambda _: Problem(404, "There is no such form."),
     FormExists: lambda _: Problem(409, "There is a form with this key already."),

@@ -1,5 +1,6 @@
 """One receipt for one post, however often it is sent: the part that all ways of using a form have in common."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +10,9 @@ from services.intake.storage.forms import EarlierPost, claim_post, find_post
 from services.intake.storage.receipt_writer import PATIENCE_SECONDS, hurried
 from services.intake.storage.receipts import add_receipts
 from services.intake.use_cases.receive_delivery import Stamp
-from shared.kit.database import Database
+from shared.kit.database import Connection, Database
+
+Condition = Callable[[Connection], Awaitable[None]]
 
 
 class KeyUsedForOtherContent(Exception):
@@ -29,10 +32,13 @@ class Post:
     received_at: datetime
 
 
-async def keep_post(database: Database, stamp: Stamp, post: Post, item: Item, lead_uuid: UUID) -> EarlierPost:
+async def keep_post(
+    database: Database, stamp: Stamp, post: Post, item: Item, lead_uuid: UUID, *, condition: Condition | None = None
+) -> EarlierPost:
     """Claim a post and write its receipt; returns what holds now: this post, or the earlier one that it repeats.
 
-    Raises `KeyUsedForOtherContent`, or within seconds what is transient of a database that hangs.
+    A new post must meet the `condition`, which may raise; then nothing is written. Raises `KeyUsedForOtherContent`,
+    or within seconds what is transient of a database that hangs.
     """
     async with hurried(database, PATIENCE_SECONDS) as connection, connection.transaction():
         earlier = await claim_post(
@@ -44,6 +50,8 @@ async def keep_post(database: Database, stamp: Stamp, post: Post, item: Item, le
             received_at=post.received_at,
         )
         if earlier is None:
+            if condition is not None:
+                await condition(connection)
             (receipt,) = stamp.receipts_of([item], post.received_at)
             await add_receipts(connection, [receipt._replace(lead_uuid=lead_uuid)])
     if earlier is not None:

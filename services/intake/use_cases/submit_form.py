@@ -4,24 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.intake.clients.turnstile import Turnstile, Verdict
 from services.intake.domain.form_rules import FormRules
-from services.intake.domain.forms import FieldRefused, content_hash
+from services.intake.domain.forms import content_hash
 from services.intake.domain.items import make_item
-from services.intake.domain.spam import TURNSTILE_FIELD, spam_reason, take_guards
+from services.intake.domain.spam import spam_reason, take_guards
 from services.intake.domain.submissions import Circumstances, describe_post, take_consent
 from services.intake.use_cases.keep_post import Post, find_earlier, keep_post
+from services.intake.use_cases.pass_challenge import PassChallenge
 from services.intake.use_cases.receive_delivery import Stamp
 from shared.contracts.words import Channel
 from shared.kit.database import Database
 from shared.kit.identifiers import new_id
-from shared.kit.logging import get_logger
 from shared.kit.privacy import keyed_hash
-from shared.kit.sealing import Seal, SealBroken
-
-log = get_logger()
-
-UNVERIFIED = "challenge not verified"
 
 
 @dataclass(frozen=True)
@@ -30,8 +24,7 @@ class SubmitForm:
 
     stamp: Stamp
     database: Database
-    seal: Seal
-    turnstile: Turnstile
+    challenge: PassChallenge
 
     async def __call__(self, form: FormRules, fields: dict[str, Any], seen: Circumstances) -> UUID:
         """Return the lead's uuid when the receipt is durable; also for spam, whose sender learns nothing.
@@ -48,7 +41,8 @@ class SubmitForm:
             # Before the challenge, whose token is good for one time only.
             if (earlier := await find_earlier(self.database, post)) is not None:
                 return earlier.lead_uuid
-            flags = await self._challenge(form.turnstile_secret, guards.turnstile_token, seen, post)
+            request_id = UUID(post.fingerprint)
+            flags = await self.challenge(form.turnstile_secret, guards.turnstile_token, seen.address, request_id)
         consent, rest = take_consent(form, content, seen, post.received_at)
         lead_uuid = new_id()
         body = describe_post(form, rest, seen) | {"consent": consent, "flags": flags, "spam": spam}
@@ -64,15 +58,3 @@ class SubmitForm:
             is_keyed=seen.idempotency_key is not None,
             received_at=self.stamp.clock.now(),
         )
-
-    async def _challenge(self, sealed: str, token: str, seen: Circumstances, post: Post) -> list[str]:
-        """Flags for a post whose challenge could not be verified; raises `FieldRefused` when it was not passed."""
-        try:
-            secret = self.seal.open(sealed)
-        except SealBroken as error:
-            log.error("challenges cannot be verified", error=str(error))
-            return [UNVERIFIED]
-        verdict = await self.turnstile.verify(secret, token, seen.address, UUID(post.fingerprint))
-        if verdict is Verdict.FAILED:
-            raise FieldRefused(TURNSTILE_FIELD, "challenge", "solve the challenge once more, and send the form then")
-        return [UNVERIFIED] if verdict is Verdict.UNKNOWN else []

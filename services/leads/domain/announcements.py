@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.leads.domain.openings import Entry, OpenLead, created_at_of
 from shared.contracts.inquiries import InquirySettled, IntakeEvent
-from shared.contracts.leads import LeadChanged, LeadCreated, LeadInquiryAdded, LeadReady
+from shared.contracts.leads import LeadChanged, LeadCreated, LeadInquiryAdded, LeadMerged, LeadReady
 from shared.contracts.words import SettlementOutcome
 from shared.kit.identifiers import new_id_text
 from shared.kit.lean_events import EncodedEvent, lean
@@ -18,13 +18,15 @@ _lead_created = lean(LeadCreated)
 _lead_ready = lean(LeadReady)
 _lead_inquiry_added = lean(LeadInquiryAdded)
 _lead_changed = lean(LeadChanged)
+_lead_merged = lean(LeadMerged)
 
 
 def announce(entry: Entry, now: datetime) -> Iterator[EncodedEvent]:
     """The events of one entry, in their order; all carry the lead's version after the entry."""
     if entry.outcome is SettlementOutcome.NEW:
         yield _created(entry, now)
-        yield _ready(entry, now)
+        if entry.changes["is_ready"]["to"]:
+            yield _ready(entry, now)
         return
     if entry.outcome is SettlementOutcome.REPEAT:
         yield _lead_inquiry_added(
@@ -46,6 +48,18 @@ def announce(entry: Entry, now: datetime) -> Iterator[EncodedEvent]:
             version=entry.version,
             fields=tuple(sorted(fields)),
         )
+    if "merged_into_id" in entry.changes:
+        yield _lead_merged(
+            event_id=new_id_text(),
+            occurred_at=now,
+            correlation_id=entry.inquiry.correlation_id,
+            lead_id=entry.lead.id,
+            version=entry.version,
+            merged_into_id=entry.changes["merged_into_id"]["to"],
+            assigned_id=entry.lead.assigned_id,
+        )
+    if "is_ready" in entry.changes:
+        yield _ready(entry, now)
 
 
 def settle(inquiry: IntakeEvent, outcome: SettlementOutcome, lead: OpenLead | None, now: datetime) -> EncodedEvent:
@@ -75,7 +89,7 @@ def _created(entry: Entry, now: datetime) -> EncodedEvent:
         source=lead.source,
         channel=inquiry.channel,
         language=inquiry.sender.language,
-        is_ready=True,
+        is_ready=entry.changes["is_ready"]["to"],
         is_repeat=_repeat_of(entry) is not None,
         repeat_of_id=_repeat_of(entry),
     )
@@ -98,7 +112,7 @@ def _ready(entry: Entry, now: datetime) -> EncodedEvent:
         source=lead.source,
         channel=inquiry.channel,
         language=inquiry.sender.language,
-        is_repeat=_repeat_of(entry) is not None,
+        is_repeat=lead.repeat_of_id is not None if entry.outcome is None else _repeat_of(entry) is not None,
         preferred_owner_id=lead.preferred_owner_id,
         created_at=created_at_of(inquiry, now),
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.leads.domain.names import split_name
 from services.leads.domain.people import Meeting, StatedName, best_of_kind
-from shared.contracts.inquiries import InquiryReceived, IntakeEvent
+from shared.contracts.inquiries import InquiryReceived, IntakeEvent, Sender
 from shared.contracts.words import Channel, IdentityKind, LeadStatus, SettlementOutcome
 from shared.kit.identifiers import new_id
 
@@ -33,6 +33,11 @@ class Contact:
     email: str | None = None
     email_key: str | None = None
     language: str | None = None
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether there is a phone or a mail address that can be read."""
+        return bool(self.phone_key or self.email_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class OpenLead:
     """A lead as registration sees it, open unless an update concerns an earlier one; `number` is empty while it opens.
 
     `places` and `ads` are where its inquiries came from. `first_sent_at` is when the first of them was sent, and is
-    known where a response asks for it.
+    known where a response asks for it. One that is not ready is of a form that is still being filled in.
     """
 
     id: int
@@ -91,6 +96,9 @@ class OpenLead:
     business_date: date | None = None
     first_response_at: datetime | None = None
     first_sent_at: datetime | None = None
+    step: int | None = None
+    is_ready: bool = True
+    merged_into_id: int | None = None
     is_changed: bool = False
     extras: Extras = NO_EXTRAS
     places: set[tuple[str, ...]] = field(default_factory=set)
@@ -167,7 +175,7 @@ class LeadBook:
         if promised is not None and promised not in self.taken_uuids:
             self.taken_uuids.add(promised)
             self.aliases[promised] = entry.lead
-        self._mark_rivals(entry, meeting)
+        self.mark_rivals(entry.lead, inquiry, meeting)
         return entry
 
     def change(self, lead: OpenLead, cause: IntakeEvent, sentence: str, changes: Changes, *parts: str) -> None:
@@ -182,7 +190,8 @@ class LeadBook:
         return [lead for lead in known if lead.is_changed and lead.number is not None]
 
     def _open(self, inquiry: InquiryReceived, meeting: Meeting) -> Entry:
-        earlier = self._earlier(meeting)
+        earlier, progress, contact = self.earlier_of(meeting), inquiry.progress, contact_of(inquiry)
+        extras = self.extras.get(inquiry.dedupe_key, NO_EXTRAS)
         lead = OpenLead(
             id=next(self.new_ids),
             person_id=meeting.person_id,
@@ -192,13 +201,15 @@ class LeadBook:
             channel=str(inquiry.channel),
             account=inquiry.account,
             thread=inquiry.thread,
-            contact=contact_of(inquiry),
+            contact=contact,
             is_repeat=earlier is not None,
             repeat_of_id=earlier.id if earlier else None,
             preferred_owner_id=earlier.assigned_id if earlier else None,
             business_date=inquiry.business_date,
             first_sent_at=inquiry.sent_at,
-            extras=self.extras.get(inquiry.dedupe_key, NO_EXTRAS),
+            extras=extras,
+            step=progress.step if progress and progress.step else extras.step,
+            is_ready=progress is None or progress.is_submitted or contact.is_reachable,
         )
         lead.take(touch_of(inquiry))
         self.open[meeting.person_id] = lead
@@ -212,7 +223,7 @@ class LeadBook:
         self.taken_uuids.add(promised)
         return promised
 
-    def _earlier(self, meeting: Meeting) -> EarlierLead | None:
+    def earlier_of(self, meeting: Meeting) -> EarlierLead | None:
         """The person's own earlier lead, else one of who is known by the same address; a deleted one comes last."""
         found = [self.earlier.get(meeting.person_id)]
         for person_id in meeting.known_as:
@@ -225,7 +236,11 @@ class LeadBook:
         changes |= fill(lead.contact, contact_of(inquiry))
         is_repeat = lead.take(touch_of(inquiry))
         if is_repeat:
-            changes |= _set_repeat(lead)
+            changes |= set_repeat(lead)
+        if inquiry.progress is None or inquiry.progress.is_submitted or lead.contact.is_reachable:
+            changes |= set_ready(lead)
+        if inquiry.progress and inquiry.progress.step:
+            changes |= set_step(lead, inquiry.progress.step)
         if lead.first_sent_at is not None:
             lead.first_sent_at = min(lead.first_sent_at, inquiry.sent_at)
         lead.version += 1
@@ -245,17 +260,17 @@ class LeadBook:
                 changes[name] = {"from": old, "to": value}
         return changes
 
-    def _mark_rivals(self, entry: Entry, meeting: Meeting) -> None:
+    def mark_rivals(self, lead: OpenLead, cause: IntakeEvent, meeting: Meeting) -> None:
         """Show on the others' open leads, too, that their phone or mail was stated under another name, and where."""
         for person_id in meeting.known_as:
             rival = self.open.get(person_id)
-            if rival is None or rival.repeat_of_id is not None or rival is entry.lead:
+            if rival is None or rival.repeat_of_id is not None or rival is lead:
                 continue
-            changes = _set_repeat(rival) | {"repeat_of_id": {"from": None, "to": entry.lead.id}}
-            rival.repeat_of_id = entry.lead.id
+            changes = set_repeat(rival) | {"repeat_of_id": {"from": None, "to": lead.id}}
+            rival.repeat_of_id = lead.id
             rival.version += 1
             rival.is_changed = True
-            self.entries.append(Entry(rival, rival.version, changes, entry.inquiry, None))
+            self.entries.append(Entry(rival, rival.version, changes, cause, None))
 
 
 def stated_name(inquiry: IntakeEvent) -> StatedName:
@@ -264,9 +279,13 @@ def stated_name(inquiry: IntakeEvent) -> StatedName:
 
 
 def contact_of(inquiry: IntakeEvent) -> Contact:
-    """What an inquiry tells about its sender; the profile's name stands in for one that nobody stated."""
-    sender = inquiry.sender
-    first, last = stated_name(inquiry)
+    """What an inquiry tells about its sender."""
+    return contact_of_sender(inquiry.sender)
+
+
+def contact_of_sender(sender: Sender) -> Contact:
+    """How somebody is called and reached; the profile's name stands in for one that nobody stated."""
+    first, last = sender.first_name or None, sender.last_name or None
     if not (first or last) and sender.profile_name:
         first, last = split_name(sender.profile_name)
     phone = best_of_kind(sender.identities, IdentityKind.PHONE)
@@ -310,7 +329,25 @@ def channel_label(channel: str) -> str:
     return labels.get(Channel(channel), str(channel).replace("_", " ").title())
 
 
-def _set_repeat(lead: OpenLead) -> Changes:
+def set_ready(lead: OpenLead) -> Changes:
+    """Let a lead be assigned from now on; that is never taken back."""
+    if lead.is_ready:
+        return {}
+    lead.is_ready = True
+    return {"is_ready": {"from": False, "to": True}}
+
+
+def set_step(lead: OpenLead, step: int) -> Changes:
+    """Note how far a visitor came, which is the lowest step."""
+    before = lead.step
+    if before is not None and before <= step:
+        return {}
+    lead.step = int(step)
+    return {"step": {"from": before, "to": lead.step}}
+
+
+def set_repeat(lead: OpenLead) -> Changes:
+    """Note that a person asked again."""
     if lead.is_repeat:
         return {}
     lead.is_repeat = True
@@ -344,11 +381,11 @@ def _opening_changes(lead: OpenLead) -> Changes:
     fields |= {
         "status": int(LeadStatus.NEW),
         "source": lead.source,
-        "is_ready": True,
+        "is_ready": lead.is_ready,
         "is_repeat": lead.is_repeat,
         "repeat_of_id": lead.repeat_of_id,
         "note": lead.extras.note,
-        "step": lead.extras.step,
+        "step": lead.step,
         "abandon_reason": lead.extras.abandon_reason,
         "tags": list(lead.extras.tags) or None,
         "custom": dict(lead.extras.custom) or None,

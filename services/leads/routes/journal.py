@@ -1,7 +1,7 @@
 """A lead's life: its moves, its history, its comments, and what its person sent."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,8 +9,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.leads.routes.answers import Writing, lead_answer, model_answer
 from services.leads.routes.backend import AnyBackend, Backend, Cursor, Limit, Reader
+from services.leads.routes.cursors import id_of
 from services.leads.routes.leads import Worked
-from services.leads.routes.models import LARGEST, CommentToAdd, TransitionWish
+from services.leads.routes.models import CommentToAdd, TransitionWish
 from services.leads.routes.views import HistoryView, InquiryView, LeadView
 from services.leads.storage import lead_journal
 from services.leads.storage.lead_journal import MANAGER_COMMENT, SYSTEM
@@ -101,7 +102,7 @@ async def inquiries(
 async def _history(
     backend: Backend, caller: Caller, lead: str, part: CommentQuery, types: list[int]
 ) -> Page[HistoryView]:
-    after = _id(*decode_cursor(part.cursor, 1)) if part.cursor is not None else None
+    after = id_of(*decode_cursor(part.cursor, 1)) if part.cursor is not None else None
     newest_first, limit = part.sort.startswith("-"), part.limit
     async with backend.database.session() as session:
         row = await get_lead(session, caller, lead)
@@ -115,12 +116,6 @@ async def _history(
     )
 
 
-def _id(value: Any) -> int:
-    if type(value) is not int or not 0 <= value <= LARGEST:
-        raise invalid_field("cursor", "cursor", "take next_cursor of the page before, unchanged")
-    return value
-
-
 def _sent_after(cursor: str) -> tuple[datetime, int]:
     sent_at, last_id = decode_cursor(cursor, 2)
     try:
@@ -129,4 +124,4 @@ def _sent_after(cursor: str) -> tuple[datetime, int]:
         instant = None
     if instant is None or instant.tzinfo is None:
         raise invalid_field("cursor", "cursor", "take next_cursor of the page before, unchanged")
-    return instant, _id(last_id)
+    return instant, id_of(last_id)

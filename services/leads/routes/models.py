@@ -1,5 +1,6 @@
 """What clients may write about leads: a model for each role, in which nothing else may be."""
 
+from datetime import date
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, FiniteFloat, StringConstraints, model_validator
@@ -9,6 +10,7 @@ from services.leads.use_cases.create_lead import NewLead
 from shared.contracts.words import LeadOutcome, LeadStatus, LeadStep
 from shared.kit.web import WriteModel
 
+Day = date
 LARGEST = 2**63 - 1
 _FEWEST_DIGITS = 5
 _OLDER_SPELLING = "abadon_reason"
@@ -167,6 +169,28 @@ class TransitionWish(WriteModel):
     to: LeadStatus
     outcome: LeadOutcome | None = None
     reason: Line = None
+
+
+class ExperienceToAdd(WriteModel):
+    """What somebody wants; at least one of its parts. Passengers are objects of a few texts and numbers each."""
+
+    name: Line = None
+    date: Day | None = None
+    passengers: Annotated[list[Annotated[Custom, Field(max_length=20)]], Field(max_length=100)] = Field(
+        default_factory=list
+    )
+    passenger_count: Annotated[int, Field(ge=1, le=999, strict=True)] | None = None
+    details: Custom = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.name or self.date or self.passengers or self.passenger_count or self.details):
+            raise ValueError("give at least one of name, date, passengers, passenger_count and details")
+        return self
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of the experience; who is named is counted."""
+        return self.model_dump() | {"passenger_count": self.passenger_count or len(self.passengers) or None}
 
 
 class CommentToAdd(WriteModel):

@@ -1,12 +1,14 @@
 """leads on the wire: what clients read."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from services.leads.storage.tables import Lead
+
+Day = date
 
 
 class LeadView(BaseModel):
@@ -31,6 +33,7 @@ class LeadView(BaseModel):
     tags: list[str]
     is_repeat: bool
     repeat_of_id: int | None
+    merged_into_id: int | None
     outcome: str | None
     custom: dict[str, Any]
     version: int
@@ -50,6 +53,21 @@ class RegisteredLeadView(LeadView):
     """A lead that a person's data led to; `was_open`: they had it already, and it got a further inquiry."""
 
     was_open: bool
+
+
+class ExperienceView(BaseModel):
+    """Something that a lead wants; `actor` is `visitor` where a form told it. `passengers` are as they were told."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str | None
+    date: Day | None
+    passengers: list[dict[str, Any]]
+    passenger_count: int | None
+    details: dict[str, Any]
+    actor: str
+    created_at: datetime
 
 
 class HistoryView(BaseModel):

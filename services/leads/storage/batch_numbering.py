@@ -17,7 +17,7 @@ from shared.kit.database import Connection
 _COLUMNS = (
     "id", "lead_uuid", "number", "business_date", "serial", "person_id", "source", "channel", "account", "thread",
     "is_ready", "is_repeat", "repeat_of_id", "preferred_owner_id", "version", "created_at", "updated_at",
-    "hand_over_at", *Contact.__slots__,
+    "hand_over_at", "step", "first_response_at", *Contact.__slots__,
 )  # fmt: skip
 _contact_values = attrgetter(*Contact.__slots__)
 
@@ -39,8 +39,9 @@ async def open_batch(
         numbers[lead.id] = number = lead_number(lead.business_date, serial)
         row = (
             lead.id, lead.lead_uuid, number, lead.business_date, serial, lead.person_id, lead.source, lead.channel,
-            lead.account, lead.thread, True, lead.is_repeat, lead.repeat_of_id, lead.preferred_owner_id, lead.version,
-            created_at, now, hand_over_at, *_contact_values(lead.contact),
+            lead.account, lead.thread, lead.is_ready, lead.is_repeat, lead.repeat_of_id, lead.preferred_owner_id,
+            lead.version, created_at, now, hand_over_at, lead.step, lead.first_response_at,
+            *_contact_values(lead.contact),
         )  # fmt: skip
         rows.append(row)
     await connection.copy_records_to_table("leads", records=rows, columns=_COLUMNS)

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, func, literal, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from services.leads.storage.tables import INSTANT, HistoryEntry, Inquiry
+from services.leads.storage.tables import INSTANT, Experience, HistoryEntry, Inquiry
 
 SYSTEM: Final = 1
 MANAGER_COMMENT: Final = 2
@@ -64,6 +64,20 @@ async def list_inquiries(
         statement = statement.where(tuple_(Inquiry.sent_at, Inquiry.id) > there)
     ordered = statement.order_by(col(Inquiry.sent_at), col(Inquiry.id)).limit(limit)
     return list((await session.exec(ordered)).all())
+
+
+async def list_experiences(session: AsyncSession, lead_id: int, after: int | None, limit: int) -> list[Experience]:
+    """The next experiences of a lead after the one with the id `after`, in the order in which they were told."""
+    statement = select(Experience).where(col(Experience.lead_id) == lead_id)
+    if after is not None:
+        statement = statement.where(col(Experience.id) > after)
+    return list((await session.exec(statement.order_by(col(Experience.id)).limit(limit))).all())
+
+
+async def count_experiences(session: AsyncSession, lead_id: int) -> int:
+    """How many experiences a lead has."""
+    statement = select(func.count()).select_from(Experience).where(col(Experience.lead_id) == lead_id)
+    return (await session.exec(statement)).one()
 
 
 async def count_inquiries(session: AsyncSession, lead_id: int) -> int:

@@ -19,7 +19,9 @@ async def get_lead(session: AsyncSession, caller: Caller, reference: str) -> Lea
 
 
 async def lock_lead(session: AsyncSession, caller: Caller, reference: str) -> Lead:
-    """Lock the lead's person and then the lead, and return it as it is now; raises `LeadNotFound`.
+    """Lock the lead's person and then the lead, and return it as it is now.
+
+    Raises `LeadNotFound`, also for one that was merged into another: nothing can be done with it any more.
 
     The person comes first, as in a registration, which may be completing the same lead; what it did is seen,
     because the lead is read by a later statement. Visibility is decided on the locked row.
@@ -33,7 +35,7 @@ async def lock_lead(session: AsyncSession, caller: Caller, reference: str) -> Le
         await session.exec(select(Person.id).where(col(Person.id) == person_id).with_for_update(key_share=True))
         statement = (
             select(Lead)
-            .where(col(Lead.id) == lead_id, *visible_to(caller))
+            .where(col(Lead.id) == lead_id, col(Lead.merged_into_id).is_(None), *visible_to(caller))
             .with_for_update(key_share=True)
             .execution_options(populate_existing=True)
         )

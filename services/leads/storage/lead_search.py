@@ -116,7 +116,7 @@ def column_type(column: Any) -> TypeEngine[Any]:
 
 
 def _conditions(wanted: LeadFilter) -> list[ColumnElement[bool]]:
-    conditions = [_mentions(word) for word in wanted.words]
+    conditions = [col(Lead.merged_into_id).is_(None), *(_mentions(word) for word in wanted.words)]
     for column, values in (
         (Lead.status, [int(status) for status in wanted.statuses]),
         (Lead.step, [int(step) for step in wanted.steps]),

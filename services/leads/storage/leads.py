@@ -1,7 +1,7 @@
 """Leads as registration needs them, in sets. Their person is locked before any of these is called."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,8 @@ from shared.kit.database import Connection
 
 OPEN_LEAD_COLUMNS = """
     id, person_id, lead_uuid, number, version, channel, account, thread, assigned_id, is_repeat, repeat_of_id,
-    first_response_at, first_name, last_name, phone, phone_key, email, email_key, language
+    preferred_owner_id, step, is_ready, merged_into_id, first_response_at, first_name, last_name, phone, phone_key,
+    email, email_key, language
 """
 
 
@@ -83,9 +84,13 @@ async def take_lead_ids(connection: Connection, count: int) -> list[int]:
 
 
 async def save_leads(
-    connection: Connection, leads: Sequence[OpenLead], now: datetime, pending: Collection[int] = ()
+    connection: Connection,
+    leads: Sequence[OpenLead],
+    now: datetime,
+    hand_over_after: timedelta,
+    pending: Collection[int] = (),
 ) -> None:
-    """Write what further inquiries and updates changed on locked leads.
+    """Write what further inquiries and updates changed on locked leads; who became ready is handed over again later.
 
     A `repeat_of_id` that is `pending`, which is a lead that is not there yet, is left to the statement that opens it.
     """
@@ -95,13 +100,18 @@ async def save_leads(
             version = row.version, is_repeat = row.is_repeat, repeat_of_id = row.repeat_of_id,
             first_name = row.first_name, last_name = row.last_name, phone = row.phone, phone_key = row.phone_key,
             email = row.email, email_key = row.email_key, language = row.language,
-            first_response_at = row.first_response_at, updated_at = $13
+            first_response_at = row.first_response_at, updated_at = $13::timestamptz, person_id = row.person_id,
+            preferred_owner_id = row.preferred_owner_id, step = row.step, is_ready = row.is_ready,
+            merged_into_id = row.merged_into_id,
+            hand_over_at = CASE WHEN row.is_ready AND NOT leads.is_ready THEN $13::timestamptz + $14::interval
+                ELSE hand_over_at END
         FROM unnest(
             $1::bigint[], $2::int[], $3::boolean[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[],
-            $8::text[], $9::text[], $10::text[], $11::text[], $12::text[]
+            $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $15::bigint[], $16::bigint[],
+            $17::smallint[], $18::boolean[], $19::bigint[]
         ) AS row (
             id, version, is_repeat, repeat_of_id, first_response_at, first_name, last_name, phone, phone_key, email,
-            email_key, language
+            email_key, language, person_id, preferred_owner_id, step, is_ready, merged_into_id
         )
         WHERE leads.id = row.id
         """,
@@ -112,6 +122,12 @@ async def save_leads(
         [lead.first_response_at for lead in leads],
         *contact_columns(leads),
         now,
+        hand_over_after,
+        [lead.person_id for lead in leads],
+        [lead.preferred_owner_id for lead in leads],
+        [lead.step for lead in leads],
+        [lead.is_ready for lead in leads],
+        [lead.merged_into_id for lead in leads],
     )
 
 

@@ -142,6 +142,18 @@ async def list_names(connection: Connection, person_ids: Collection[int]) -> dic
 _PEOPLE = ("id", "first_name", "last_name", "profile_name", "created_at", "updated_at")
 
 
+async def list_anonymous(connection: Connection, person_ids: Collection[int]) -> set[int]:
+    """Those of locked people who have no address at all."""
+    rows = await connection.fetch(
+        """
+        SELECT id FROM unnest($1::bigint[]) AS row (id)
+        WHERE NOT EXISTS (SELECT FROM identities WHERE identities.person_id = row.id)
+        """,
+        list(person_ids),
+    )
+    return {row["id"] for row in rows}
+
+
 async def add_people(
     connection: Connection, people: Sequence[tuple[int, StatedName, str | None]], now: datetime
 ) -> None:

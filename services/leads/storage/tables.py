@@ -30,8 +30,9 @@ from shared.kit.tables import add_kit_tables
 metadata = MetaData(naming_convention=NAMING)
 add_kit_tables(metadata)
 
+Day = date
 INSTANT: Any = DateTime(timezone=True)
-IS_OPEN = f"status <> {int(LeadStatus.CLOSED)} AND deleted_at IS NULL"
+IS_OPEN = f"status <> {int(LeadStatus.CLOSED)} AND deleted_at IS NULL AND merged_into_id IS NULL"
 """The SQL condition of an open lead; a person has one at most."""
 ONE_OPEN_LEAD = "uq_leads_open_person"
 
@@ -268,6 +269,11 @@ class Lead(LeadsTable, table=True):
     tags: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default="{}"))
     is_repeat: bool
     repeat_of_id: int | None = Field(default=None, sa_column=Column(BigInteger, ForeignKey("leads.id")))
+    merged_into_id: int | None = Field(
+        default=None,
+        # Deferred: the lead that it was merged into may be opened by the same transaction, last.
+        sa_column=Column(BigInteger, ForeignKey("leads.id", deferrable=True, initially="DEFERRED")),
+    )
     preferred_owner_id: int | None = Field(default=None, sa_type=BigInteger)
     outcome: str | None = Field(default=None, sa_type=Text)
     close_reason: str | None = Field(default=None, sa_type=Text)
@@ -290,6 +296,50 @@ class LeadAlias(LeadsTable, table=True):
 
     lead_uuid: UUID = Field(primary_key=True)
     lead_id: int = Field(sa_column=_lead())
+    created_at: datetime = Field(sa_type=INSTANT)
+
+
+class FormDraft(LeadsTable, table=True):
+    """What a form in progress says so far, as `domain.form_drafts` folds it; locked before any address.
+
+    `lead_id` and `receipt_id`, the lead and the inquiry that show it, are empty until the form's beginning has come,
+    and `state` while nothing is known but that it is there.
+    """
+
+    __tablename__ = "form_drafts"
+    __table_args__ = (Index("ix_form_drafts_updated_at", "updated_at"),)
+
+    lead_uuid: UUID = Field(primary_key=True)
+    lead_id: int | None = Field(default=None, sa_type=BigInteger)
+    receipt_id: UUID | None = None
+    state: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
+    created_at: datetime = Field(sa_type=INSTANT)
+    updated_at: datetime = Field(sa_type=INSTANT)
+
+
+class Experience(LeadsTable, table=True):
+    """Something that a lead wants; `lead_uuid` is set where a form told it, which may tell it anew.
+
+    `passengers` are people as the form asked about them; `passenger_count` may be all that is known of them.
+    """
+
+    __tablename__ = "experiences"
+    __table_args__ = (
+        Index("ix_experiences_lead_id", "lead_id", "id"),
+        Index("ix_experiences_lead_uuid", "lead_uuid", postgresql_where=text("lead_uuid IS NOT NULL")),
+    )
+
+    id: int | None = Field(default=None, sa_column=_key())
+    lead_id: int = Field(sa_type=BigInteger)
+    lead_uuid: UUID | None = None
+    name: str | None = Field(default=None, sa_type=Text)
+    date: Day | None = None
+    passengers: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default="[]")
+    )
+    passenger_count: int | None = None
+    details: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default="{}"))
+    actor: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=INSTANT)
 
 

@@ -1,9 +1,10 @@
 """The first step of a registration: whose inquiries are these? Ends with all of these people locked."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.leads.domain.form_fillings import Visitor
 from services.leads.domain.openings import stated_name
 from services.leads.domain.people import Address, Directory, Introduction, Meeting, StatedName, address_of, joining
 from services.leads.storage import people as storage
@@ -11,6 +12,8 @@ from services.leads.storage.people import StoredAddress, StoredPerson, Writing
 from shared.contracts.inquiries import AnyIntakeEvent, Identity, IdentityChanged, ResponseSent
 from shared.contracts.words import Evidence
 from shared.kit.database import Connection
+
+NOBODY: Mapping[str, Visitor] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,15 @@ class Recognised:
 
 
 async def recognise_people(
-    connection: Connection, inquiries: Sequence[AnyIntakeEvent], now: datetime, also: Collection[int] = ()
+    connection: Connection,
+    inquiries: Sequence[AnyIntakeEvent],
+    now: datetime,
+    also: Collection[int] = (),
+    visitors: Mapping[str, Visitor] = NOBODY,
 ) -> Recognised:
     """Resolve the people of a batch by their identities, and write what it teaches about them.
+
+    `visitors` are those of forms in progress, by the dedupe keys of their requests.
 
     Locks the addresses, then the people who own or share them and those in `also`, each in sorted order; who is whom
     is decided only then, on rows that nobody else can change.
@@ -39,6 +48,7 @@ async def recognise_people(
     sharers = await _sharers(connection, inquiries, known)
     answered = await _answered(connection, inquiries, addresses)
     person_ids = {found.person_id for found in (known | answered).values()}.union(also, *sharers.values())
+    person_ids.update(visitor.person_id for visitor in visitors.values())
     people = await storage.lock_people(connection, person_ids) if person_ids else {}
     claimed = await _claimed(connection, inquiries, addresses)
     seen = answered | claimed | known
@@ -49,10 +59,29 @@ async def recognise_people(
         names={person_id: person.name for person_id, person in people.items()},
         ended={address: found.ended_at for address, found in seen.items() if found.ended_at is not None},
     )
-    meetings = [_meet(directory, inquiry, spare_id) for inquiry, spare_id in zip(inquiries, spare_ids, strict=True)]
+    filling = {visitor.person_id for visitor in visitors.values()}
+    anonymous = await storage.list_anonymous(connection, filling) if filling else set()
+    meetings = [
+        _meet_visitor(directory, inquiry, visitor, visitor.person_id in anonymous)
+        if (visitor := visitors.get(inquiry.dedupe_key))
+        else _meet(directory, inquiry, spare_id)
+        for inquiry, spare_id in zip(inquiries, spare_ids, strict=True)
+    ]
     await _write_people(connection, directory, _profiles(inquiries, meetings), people, now)
     await write_addresses(connection, directory, addresses | claimed, now)
     return Recognised(meetings, people)
+
+
+def _meet_visitor(directory: Directory, event: AnyIntakeEvent, visitor: Visitor, is_anonymous: bool) -> Meeting:
+    """Who fills in a form: somebody without an address may turn out to be anybody, others stay who they are."""
+    person, name = visitor.person_id, stated_name(event)
+    if directory.names.get(person, visitor.name) in (visitor.name, StatedName()):
+        # Nobody but the form told the name, which it has corrected meanwhile.
+        directory.names[person] = name
+    if is_anonymous:
+        return directory.meet(Introduction(_told(event), name, person, event.sent_at))
+    directory.learn(person, _told(event))
+    return Meeting(person, is_new=False)
 
 
 def _meet(directory: Directory, event: AnyIntakeEvent, spare_id: int) -> Meeting | None:

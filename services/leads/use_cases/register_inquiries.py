@@ -7,11 +7,12 @@ of its own, because in READ COMMITTED only a new statement sees what those have 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.leads.domain.announcements import NUMBER_PENDING, announce, inquiry_settled, settle
+from services.leads.domain.form_fillings import FormBook
 from services.leads.domain.hand_over import HandOverPolicy
 from services.leads.domain.openings import Extras, LeadBook, created_at_of, describe
 from services.leads.domain.updates import Answer, UpdateBook
@@ -20,8 +21,9 @@ from services.leads.storage.claims import Claimed, Outcome
 from services.leads.storage.journal import HistoryLine
 from services.leads.storage.numbering import NumberedEvent, Opening
 from services.leads.use_cases.apply_updates import find_pending, keys_concerned, open_update_book, write_updates
+from services.leads.use_cases.follow_forms import answer_forms, load_leads, open_form_book, write_forms
 from services.leads.use_cases.recognise_people import Recognised, recognise_people
-from shared.contracts.inquiries import AnyIntakeEvent, InquiryReceived, IntakeEvent
+from shared.contracts.inquiries import AnyIntakeEvent, FormProgressed, InquiryReceived, IntakeEvent
 from shared.contracts.topics import LEAD_EVENTS, SETTLEMENTS, Topic
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit import outbox
@@ -77,26 +79,32 @@ async def register_inquiries(
     old = unique.keys() - taken
     known = await claims.list_claimed(connection, old) if old else {}
     fresh = [inquiry for key, inquiry in unique.items() if key in taken]
-    book = await _place(connection, fresh, now, extras or {}) if fresh else UpdateBook(LeadBook(iter(())))
-    await _write(connection, book, now, actor)
+    forms = await open_form_book(connection, fresh, now)
+    book = await _place(connection, forms, now, extras or {}) if fresh else UpdateBook(LeadBook(iter(())))
+    await _write(connection, book, forms, now, actor, policy.wait_after(0))
     settlements = _settlements(inquiries, book.answers, known, now)
     opened = await _announce(connection, book.leads, settlements, now, policy)
     return {key: _answer(book.answers.get(key), known.get(key), opened) for key in unique}
 
 
-async def _place(
-    connection: Connection, events: Sequence[AnyIntakeEvent], now: datetime, extras: Mapping[str, Extras]
-) -> UpdateBook:
+async def _place(connection: Connection, forms: FormBook, now: datetime, extras: Mapping[str, Extras]) -> UpdateBook:
     """Find out whom it concerns, lock them, and then, with a fresh snapshot, which leads they have and what waits."""
+    events = forms.events
     concerned = keys_concerned(events)
-    also = await updates.list_people_of(connection, concerned) if concerned else ()
-    recognised = await recognise_people(connection, events, now, also)
+    also = await updates.list_people_of(connection, concerned) if concerned else set()
+    recognised = await recognise_people(connection, events, now, also, forms.visitors())
     pending = await find_pending(connection, events, recognised.meetings)
     leads_book = await _open_book(connection, events, recognised)
     leads_book.extras = extras
     book = await open_update_book(connection, leads_book, pending, events, recognised.meetings)
+    await load_leads(connection, forms, leads_book)
     for event, meeting in zip(events, recognised.meetings, strict=True):
-        book.take(event, meeting)
+        if isinstance(event, FormProgressed):
+            assert meeting is not None
+            book.answers[event.dedupe_key] = Answer(SettlementOutcome.UPDATE, forms.apply(event, meeting, leads_book))
+        else:
+            book.take(event, meeting)
+    answer_forms(forms, book)
     return book
 
 
@@ -128,15 +136,18 @@ async def _open_book(connection: Connection, events: Sequence[AnyIntakeEvent], r
     )
 
 
-async def _write(connection: Connection, updated: UpdateBook, now: datetime, actor: str) -> None:
+async def _write(
+    connection: Connection, updated: UpdateBook, forms: FormBook, now: datetime, actor: str, hand_over_after: timedelta
+) -> None:
     """Write everything that needs no number."""
     book = updated.leads
     if changed := book.changed():
         new_ids = {lead.id for lead in book.open.values() if lead.number is None}
-        await leads.save_leads(connection, changed, now, pending=new_ids)
+        await leads.save_leads(connection, changed, now, hand_over_after, pending=new_ids)
     if book.placed:
         await journal.add_inquiries(connection, [(lead.id, inquiry) for lead, inquiry in book.placed])
     await write_updates(connection, updated, now)
+    await write_forms(connection, forms, now)
     if book.entries:
         lines = [HistoryLine(entry.lead.id, describe(entry), entry.changes, actor) for entry in book.entries]
         await journal.add_history(connection, lines, now)

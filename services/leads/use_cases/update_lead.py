@@ -48,8 +48,14 @@ async def update_lead(session: AsyncSession, caller: Caller, reference: str, edi
 
 
 async def edit_lead(session: AsyncSession, lead: Lead, edit: Edit, command: Command) -> None:
-    """Edit a locked lead."""
-    if changes := _apply(lead, edit.columns):
+    """Edit a locked lead. One of a form in progress may be assigned as soon as somebody can be reached."""
+    changes = _apply(lead, edit.columns)
+    if not lead.is_ready and (lead.phone_key or lead.email_key):
+        lead.is_ready = True
+        changes["is_ready"] = {"from": False, "to": True}
+        # The sweep hands it over.
+        lead.hand_over_at = command.now
+    if changes:
         remark = Remark(f"Edited {', '.join(changes)}", changes)
         await save_change(session, lead, command, remark, partial(LeadChanged, fields=tuple(sorted(changes))))
     wanted = edit.transition

@@ -8,8 +8,8 @@ from tests.leads.rest.conftest import Person
 
 FIELDS = {
     "id", "lead_uuid", "number", "first_name", "last_name", "phone", "email", "status", "step", "assigned_id", "source",
-    "abandon_reason", "abadon_reason", "note", "is_ready", "tags", "is_repeat", "repeat_of_id", "outcome", "custom",
-    "version", "created_at", "updated_at", "first_response_at", "closed_at",
+    "abandon_reason", "abadon_reason", "note", "is_ready", "tags", "is_repeat", "repeat_of_id", "merged_into_id",
+    "outcome", "custom", "version", "created_at", "updated_at", "first_response_at", "closed_at",
 }  # fmt: skip
 
 

@@ -4,16 +4,17 @@ import re
 from typing import Any
 
 from services.intake.domain.adapters.form_answers import AnswersUnknown, is_whole, read_answers
-from services.intake.domain.form_rules import Provider
+from services.intake.domain.form_rules import EXPERIENCE_FIELDS, Provider
 from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, check_fields, split_name
-from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Ignored, Inquiry, Outcome, Quarantined
+from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Filling, Ignored, Inquiry, Outcome, Quarantined
+from services.intake.domain.progress import read_experience
 from services.intake.domain.values import as_mapping, as_text, bounded
-from shared.contracts.inquiries import Identity, Sender
+from shared.contracts.inquiries import FormProgress, Identity, Sender
 from shared.contracts.words import Evidence, IdentityKind
 from shared.kit.emails import read_email
 from shared.kit.phones import parse_phone
 
-_PERSON = frozenset(("first_name", "last_name", "name", "email", "phone", "message", REDIRECT_FIELD))
+_PERSON = frozenset(("first_name", "last_name", "name", "email", "phone", "message"))
 _CLICK_IDS = frozenset(("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid", "dclid"))
 _ORIGINS = frozenset(("referrer", "landing_page", "page_url"))
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,3}")
@@ -23,6 +24,7 @@ _MOST_ORIGINS = 60
 # A member of JSON posts: `{"first": {…}, "last": {…}}`, each with campaign, click ids and pages.
 _ATTRIBUTION = "attribution"
 _KEPT = ("consent", "flags")
+_APART = frozenset((REDIRECT_FIELD, *EXPERIENCE_FIELDS))
 
 
 def read_form(body: dict[str, Any], arrival: Arrival) -> Outcome:
@@ -47,17 +49,20 @@ def _read_delivery(provider: Provider, body: dict[str, Any], arrival: Arrival) -
 
 
 def _read_fields(fields: dict[str, Any], body: dict[str, Any], arrival: Arrival) -> Outcome:
-    if not any(as_text(value) if isinstance(value, str) else value for value in _told(fields)):
+    progress = _progress(fields, as_mapping(body.get("progress")))
+    is_further = bool(as_mapping(body.get("progress")).get("is_further"))
+    if is_further and not (_is_news(progress) or body.get("consent")):
+        return Ignored("nothing new")
+    if not is_further and not (_is_filled_in(fields) or (progress and progress.experiences)):
         return Ignored("empty form")
     first, last = as_text(fields.get("first_name")), as_text(fields.get("last_name"))
     if not (first or last):
         first, last = split_name(fields.get("name"))
     phone, email = as_text(fields.get("phone")), as_text(fields.get("email"))
     text = as_text(fields.get("message"))
-    return Inquiry(
-        kind="form",
-        sent_at=arrival.received_at,
-        sender=Sender(
+    told: dict[str, Any] = {
+        "sent_at": arrival.received_at,
+        "sender": Sender(
             identities=_identities(phone, email, as_text(body.get("default_region"))),
             first_name=first,
             last_name=last,
@@ -65,15 +70,53 @@ def _read_fields(fields: dict[str, Any], body: dict[str, Any], arrival: Arrival)
             email=email,
             language=_language(fields, body),
         ),
-        thread=str(arrival.lead_uuid),
-        text=text[:LONGEST_TEXT] if text else None,
-        content=_content(fields, body),
-        attribution=_attribution(fields, body),
-    )
+        "thread": str(arrival.lead_uuid),
+        "content": _content(fields, body),
+        "attribution": _attribution(fields, body),
+    }
+    if is_further and progress is not None:
+        return Filling(**told, progress=progress)
+    return Inquiry(kind="form", text=text[:LONGEST_TEXT] if text else None, progress=progress, **told)
 
 
-def _told(fields: dict[str, Any]) -> list[Any]:
-    return [value for name, value in fields.items() if name != _ATTRIBUTION]
+def _progress(fields: dict[str, Any], told: dict[str, Any]) -> FormProgress | None:
+    """How far a form is; None for one that was simply sent, and tells of no experience."""
+    experience = _experience(fields)
+    if not (told or experience):
+        return None
+    told = told or {"sequence": 0, "is_submitted": True}
+    supplied = {
+        name: bounded(value) for name, value in fields.items() if not _is_attribution(name) and name not in _APART
+    }
+    if "name" in supplied and not supplied.keys() & {"first_name", "last_name"}:
+        first, last = split_name(supplied.pop("name"))
+        supplied |= {"first_name": first or "", "last_name": last or ""}
+    return FormProgress.model_validate(told | {"fields": supplied, "experience": experience})
+
+
+def _experience(fields: dict[str, Any]) -> dict[str, Any]:
+    """The parts of an experience that fields of their own tell."""
+    named = {"experience": "name", "experience_date": "date", "passengers": "passengers"}
+    told = {part: fields[name] for name, part in named.items() if name in fields}
+    read = read_experience(told)
+    parts = {part: read.get(part) for part in told}
+    if "passengers" in told:
+        parts |= {"passengers": read.get("passengers", []), "passenger_count": read.get("passenger_count")}
+    if "date" in told:
+        parts["details"] = read.get("details", {})
+    return parts
+
+
+def _is_news(progress: FormProgress | None) -> bool:
+    if progress is None:
+        return False
+    told = (progress.fields, progress.experience, progress.step, progress.is_submitted)
+    return any(told) or progress.experiences is not None
+
+
+def _is_filled_in(fields: dict[str, Any]) -> bool:
+    told = [value for name, value in fields.items() if name != _ATTRIBUTION]
+    return any(as_text(value) if isinstance(value, str) else value for value in told)
 
 
 def _identities(phone: str | None, email: str | None, region: str | None) -> tuple[Identity, ...]:
@@ -93,7 +136,8 @@ def _is_attribution(name: str) -> bool:
 
 
 def _content(fields: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    extra = {name: value for name, value in fields.items() if name not in _PERSON and not _is_attribution(name)}
+    known = {*_PERSON, *_APART}
+    extra = {name: value for name, value in fields.items() if name not in known and not _is_attribution(name)}
     if "name" in fields and ("first_name" in fields or "last_name" in fields):
         extra["name"] = fields["name"]
     content = {"extra": bounded(extra)} if extra else {}
