@@ -13,9 +13,19 @@ from services.leads.routes.backend import AnyBackend, Reader, Supervisor
 from services.leads.routes.listing import LeadQuery
 from services.leads.routes.models import LeadEdit, LeadEditBySupervisor, LeadToAdd
 from services.leads.routes.refusals import after_decision
-from services.leads.routes.views import LeadView, RegisteredLeadView, lead_view
+from services.leads.routes.views import (
+    CandidateView,
+    IdentityView,
+    LeadDetailView,
+    LeadView,
+    RegisteredLeadView,
+    TouchView,
+    lead_view,
+)
 from services.leads.storage.answers import Answer
+from services.leads.storage.lead_person import list_candidates, list_identities, list_opted_out, list_touches
 from services.leads.storage.lead_rows import get_lead
+from services.leads.storage.tables import Lead
 from services.leads.use_cases.add_lead import add_lead
 from services.leads.use_cases.assign_lead import decide_owner, rehearse, take_owner
 from services.leads.use_cases.delete_lead import delete_lead
@@ -62,12 +72,13 @@ async def add(backend: AnyBackend, _: Supervisor, write: Writing, lead: LeadToAd
 
 
 @router.get("/{lead}")
-async def read(backend: AnyBackend, caller: Reader, lead: str, response: Response) -> LeadView:
-    """One lead, by its integer id, its uuid or its number."""
+async def read(backend: AnyBackend, caller: Reader, lead: str, response: Response) -> LeadDetailView:
+    """One lead, by its integer id, its uuid or its number, with how its person came, is known, and wants to be left."""
     async with backend.database.session() as session:
         row = await get_lead(session, caller, lead)
+        view = await _detail(session, row)
     response.headers["ETag"] = f'"{row.version}"'
-    return lead_view(row)
+    return view
 
 
 @router.put("/{lead}", response_model=LeadView)
@@ -110,6 +121,20 @@ async def delete(_: Supervisor, write: Writing, lead: str) -> Response:
         return row.id, Answer(204, b"", {})
 
     return await write.answer(work)
+
+
+async def _detail(session: AsyncSession, lead: Lead) -> LeadDetailView:
+    assert lead.id is not None
+    touches = [TouchView.model_validate(one) for one in await list_touches(session, lead.id)]
+    return LeadDetailView(
+        **lead_view(lead).model_dump(exclude={"abadon_reason"}),
+        opted_out=await list_opted_out(session, lead.person_id),
+        first_touch=touches[0] if touches else None,
+        last_touch=touches[-1] if touches else None,
+        touches=touches,
+        identities=[IdentityView.model_validate(one) for one in await list_identities(session, lead.person_id)],
+        candidates=[CandidateView(**one) for one in await list_candidates(session, lead.person_id)],
+    )
 
 
 def _require_own_fields(caller: Caller, wish: LeadEditBySupervisor) -> None:

@@ -55,6 +55,7 @@ class RegisteredLeadView(LeadView):
     was_open: bool
 
 
+<<<<<<< HEAD
 class ExperienceView(BaseModel):
     """Something that a lead wants; `actor` is `visitor` where a form told it. `passengers` are as they were told."""
 
@@ -70,6 +71,55 @@ class ExperienceView(BaseModel):
     created_at: datetime
 
 
+=======
+class TouchView(BaseModel):
+    """An inquiry that says what led to it: an ad, a link, a form's campaign."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    sent_at: datetime
+    channel: str
+    account: str
+    attribution: dict[str, Any]
+
+
+class IdentityView(BaseModel):
+    """An address of a person; `ended_at` is since when it is no longer theirs."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: str
+    value: str
+    evidence: str
+    first_seen_at: datetime
+    ended_at: datetime | None
+
+
+class CandidateView(BaseModel):
+    """Somebody who may be the same person, and why; `lead_id` is their latest lead."""
+
+    person_id: int
+    reason: str
+    lead_id: int | None
+    created_at: datetime
+
+
+class LeadDetailView(LeadView):
+    """A lead with what is known of its person.
+
+    `opted_out` are the channels on which the person wants to be left alone: send nothing there. Touches are in the
+    order of sending, whatever the order of arrival: the first one, and the latest ones up to a limit.
+    """
+
+    opted_out: list[str]
+    first_touch: TouchView | None
+    last_touch: TouchView | None
+    touches: list[TouchView]
+    identities: list[IdentityView]
+    candidates: list[CandidateView]
+
+
+>>>>>>> 901967e (feat(leads): a lead tells its touches, its person's addresses, wishes and candidates)
 class HistoryView(BaseModel):
     """A line of history: `type` 1 System or 2 Manager Comment; `changes` is `{field: {"from", "to"}}`."""
 
@@ -99,6 +149,8 @@ class InquiryView(BaseModel):
     text: str | None
     content: dict[str, Any]
     attribution: dict[str, Any]
+    edited_at: datetime | None = Field(description="when the text was written that is there now, if it was edited")
+    revoked_at: datetime | None = Field(description="when the sender took it back; then it says nothing any more")
 
 
 def lead_view(lead: Lead) -> LeadView:

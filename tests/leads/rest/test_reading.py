@@ -1,9 +1,11 @@
 """Single leads and their lives, read by REST."""
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
+from shared.contracts.words import Evidence
 from shared.kit.database import Database
-from tests.leads.makers import inquiry, mail, phone, register, rows
+from tests.leads.makers import NOON, inquiry, mail, opt_out, phone, readdress, register, rows
 from tests.leads.rest.conftest import Person
 
 FIELDS = {
@@ -11,6 +13,7 @@ FIELDS = {
     "abandon_reason", "abadon_reason", "note", "is_ready", "tags", "is_repeat", "repeat_of_id", "merged_into_id",
     "outcome", "custom", "version", "created_at", "updated_at", "first_response_at", "closed_at",
 }  # fmt: skip
+DETAILS = {"opted_out", "first_touch", "last_touch", "touches", "identities", "candidates"}
 
 
 async def test_lead_by_any_of_its_names(database: Database, supervisor: Person) -> None:
@@ -39,11 +42,31 @@ async def test_lead_on_the_wire(database: Database, supervisor: Person) -> None:
     (answer,) = await register(database, inquiry("a", mail("Ada@example.com"), first_name="Ada"))
     response = await supervisor.call("GET", f"/{answer.lead_id}")
     lead = response.json()
-    assert FIELDS == set(lead)
+    assert FIELDS | DETAILS == set(lead)
     assert '"1"' == response.headers["ETag"]
     assert ("Ada", "Ada@example.com", 1, "form", True, {}, []) == tuple(
         lead[name] for name in ("first_name", "email", "status", "source", "is_ready", "custom", "tags")
     )
+
+
+async def test_a_leads_person_and_touches(database: Database, supervisor: Person) -> None:
+    """A lead tells how its person came, first by the time of sending, is known, wants to be left, and may also be."""
+    own, other = phone("34600111222", Evidence.VERIFIED), phone("34600333444", Evidence.VERIFIED)
+    late = {"referral": {"source_id": "late", "ctwa_clid": "c"}}
+    early = {"referral": {"source_id": "early"}}
+    (rival,) = await register(database, inquiry("rival", other))
+    for name, minutes, ad in (("a", 9, late), ("b", 1, early), ("c", 5, {})):
+        sent_at = NOON + timedelta(minutes=minutes)
+        (answer,) = await register(database, inquiry(name, own, received_at=sent_at, fields={"attribution": ad}))
+    await register(database, opt_out("stop", own, minutes=10), readdress("c1", own, other, minutes=11))
+    lead = await supervisor.get(f"/{answer.lead_id}")
+    assert ["early", "late"] == [touch["attribution"]["referral"]["source_id"] for touch in lead["touches"]]
+    assert (early, late) == (lead["first_touch"]["attribution"], lead["last_touch"]["attribution"])
+    assert ["whatsapp"] == lead["opted_out"]
+    (identity,) = lead["identities"]
+    assert ("+34600111222", "2026-03-02T12:11:00Z") == (identity["value"], identity["ended_at"])
+    assert [("shared_verified", rival.lead_id)] == [(one["reason"], one["lead_id"]) for one in lead["candidates"]]
+    assert [answer.lead_id] == [one["lead_id"] for one in (await supervisor.get(f"/{rival.lead_id}"))["candidates"]]
 
 
 async def test_unknown_lead(supervisor: Person) -> None:
