@@ -55,7 +55,6 @@ class RegisteredLeadView(LeadView):
     was_open: bool
 
 
-<<<<<<< HEAD
 class ExperienceView(BaseModel):
     """Something that a lead wants; `actor` is `visitor` where a form told it. `passengers` are as they were told."""
 
@@ -71,7 +70,6 @@ class ExperienceView(BaseModel):
     created_at: datetime
 
 
-=======
 class TouchView(BaseModel):
     """An inquiry that says what led to it: an ad, a link, a form's campaign."""
 
@@ -119,7 +117,6 @@ class LeadDetailView(LeadView):
     candidates: list[CandidateView]
 
 
->>>>>>> 901967e (feat(leads): a lead tells its touches, its person's addresses, wishes and candidates)
 class HistoryView(BaseModel):
     """A line of history: `type` 1 System or 2 Manager Comment; `changes` is `{field: {"from", "to"}}`."""
 
