@@ -25,6 +25,7 @@ servers: install-local ## start PostgreSQL, Valkey and Kafka only
 
 .PHONY: test
 test: install-dev ## run the tests; ARGS="-k numbering" chooses
+	@deploy/local/browser
 	@$(VENV)/python -m deploy.local train
 	@$(VENV)/python -m pytest --quiet -n 2 --dist loadgroup $(ARGS)
 

@@ -18,7 +18,7 @@ def welcome(
         ("Console", urls.get("console", "")),
         ("  sign in", f"{environment['CONSOLE_ADMIN_EMAIL']}  {environment['CONSOLE_ADMIN_PASSWORD']}"),
         ("Webhooks", f"{urls['intake']}/webhooks/whatsapp  /webhooks/messenger" if "intake" in urls else ""),
-        ("Forms", f"{urls['intake']}/forms/{{form_key}}" if "intake" in urls else ""),
+        ("Forms", f"{urls['intake']}/forms/{{form_key}}  demo: /demo/booking" if "intake" in urls else ""),
         *((f"{name.capitalize()} API", f"{url}/rest") for name, url in urls.items() if name != "console"),
         ("Mail", f"caught in {here / 'mail'}" if catches_mail() else "sent by your own server"),
         ("Servers", _servers(environment, given)),

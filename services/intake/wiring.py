@@ -24,6 +24,7 @@ from services.intake.domain.wishes import START_WORDS, STOP_WORDS, Wishes
 from services.intake.routes import ROUTERS, TRANSLATIONS
 from services.intake.routes.backend import Backend
 from services.intake.routes.bodies import LIMIT
+from services.intake.routes.embed import Embed
 from services.intake.routes.form_desk import FormDesk
 from services.intake.routes.form_providers import FormProviders
 from services.intake.routes.progressive_forms import ProgressiveForms
@@ -38,6 +39,7 @@ from services.intake.use_cases.capture_form import CaptureForm
 from services.intake.use_cases.connect_account import ConnectAccounts
 from services.intake.use_cases.fetch_attachments import FetchAttachments
 from services.intake.use_cases.fetch_leads import FetchLeads
+from services.intake.use_cases.make_demo_form import make_demo_form
 from services.intake.use_cases.manage_accounts import ManageAccounts
 from services.intake.use_cases.pass_challenge import PassChallenge
 from services.intake.use_cases.publish_receipts import ReceiptSource
@@ -79,6 +81,8 @@ async def wire(*, has_worker: bool = True) -> AsyncIterator[Service]:
         running = worker if has_worker else None
         health = assembly.health(running, status)
         trusted = build_trust(own, assembly.database)
+        if assembly.common.development:
+            await make_demo_form(assembly.database, build_seal(own), assembly.clock.now())
         app = build_web(assembly, own, others, trusted, health)
         yield Service(NAME, own.host, own.port, app, running, health, watches=[trusted])
 
@@ -180,6 +184,7 @@ def build_forms(own: IntakeSettings, assembly: Assembly, others: Others) -> list
         *PublicForms(desk, submit_form).routes(),
         *FormProviders(desk, submit_form, ReceiveAnswers(stamp, database), seal).routes(),
         *ProgressiveForms(desk, capture_form).routes(),
+        *Embed(has_demo=assembly.common.development).routes(),
     ]
 
 

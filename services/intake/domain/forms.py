@@ -140,6 +140,10 @@ def is_known(name: str, mapping: Mapping[str, str | None]) -> bool:
     return name in mapping if mapping else guess_name(name) is not None
 
 
+KNOWN_NAMES = sorted({*_LONGEST, *OWN_FIELDS, *_ALIASES} - {REDIRECT_FIELD})
+"""Names, in lower case with underscores, that mean one of our fields where a form has no mapping of its own."""
+
+
 def longest_value(name: str) -> int:
     """How many characters a field may have, by the name that it comes under."""
     return _LONGEST.get(guess_name(name) or name, _LONGEST_VALUE)

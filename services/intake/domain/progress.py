@@ -15,13 +15,14 @@ from shared.contracts.words import LeadStep
 RIGHT_MEMBER = "token"
 _CONTROLS = frozenset((
     "form_key", RIGHT_MEMBER, "fields", "step", "sequence", "sent_at", "experiences", "attribution", "page_url",
-    "submitted",
+    "submitted", "visit",
 ))  # fmt: skip
 _STEPS = {step.name.lower(): step for step in LeadStep} | {str(int(step)): step for step in LeadStep}
 _LARGEST = 2**53
 _MOST_EXPERIENCES = 20
 _MOST_PASSENGERS = 100
 _COUNT_DIGITS = 3
+_SHORTEST_VISIT = 16
 _YES = frozenset(("1", "true", "yes", "on"))
 
 
@@ -31,7 +32,8 @@ class Progress:
 
     `fields` are those that it supplied, under their known names; an empty text empties one. `sequence` orders the
     requests of one form: the page's own number, else its time in milliseconds, None when it tells neither.
-    `experiences` None means that it says nothing about them.
+    `experiences` None means that it says nothing about them. `visit` is a secret of the page's that names this form
+    before it has a uuid.
     """
 
     fields: dict[str, Any] = field(default_factory=dict)
@@ -41,6 +43,7 @@ class Progress:
     attribution: dict[str, Any] = field(default_factory=dict)
     page_url: str | None = None
     is_submitted: bool = False
+    visit: str | None = None
 
 
 def read_progress(told: Mapping[str, Any], rules: FormRules, now: datetime) -> Progress:
@@ -65,12 +68,18 @@ def read_progress(told: Mapping[str, Any], rules: FormRules, now: datetime) -> P
         attribution=bounded(as_mapping(told.get("attribution")), text=1000, items=60, depth=2),
         page_url=(as_text(told.get("page_url")) or "")[:1000] or None,
         is_submitted=is_submitted,
+        visit=_visit(told.get("visit")),
     )
 
 
 def _is_captured(name: str, rules: FormRules) -> bool:
     guards = (SECONDS_FIELD, TURNSTILE_FIELD, rules.honeypot_field, rules.consent_field)
     return is_known(name, rules.mapping) or name in guards
+
+
+def _visit(value: Any) -> str | None:
+    """A name that nobody guesses; a shorter one is none."""
+    return value if isinstance(value, str) and _SHORTEST_VISIT <= len(value) <= 200 else None
 
 
 def _step(value: Any) -> LeadStep | None:

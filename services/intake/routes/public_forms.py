@@ -9,7 +9,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from services.intake.domain.form_rules import FormRules
-from services.intake.domain.forms import REDIRECT_FIELD
+from services.intake.domain.forms import KNOWN_NAMES, REDIRECT_FIELD
+from services.intake.domain.spam import TURNSTILE_FIELD
+from services.intake.domain.withheld import CARDS_PATTERN, NAMES_PATTERN
 from services.intake.routes.bodies import read_body
 from services.intake.routes.form_bodies import body_limit, is_json, media_type, read_fields
 from services.intake.routes.form_desk import FormDesk, answered, cors, require_origin
@@ -36,8 +38,9 @@ class PublicForms:
     submit_form: SubmitForm
 
     def routes(self) -> list[Route]:
-        """The post and its preflight."""
+        """What the form asks for, the post, and its preflight."""
         return [
+            Route("/forms/{form_key}", self.describe, methods=["GET"]),
             Route("/forms/{form_key}", self.preflight, methods=["OPTIONS"]),
             Route("/forms/{form_key}", self.post, methods=["POST"]),
         ]
@@ -52,6 +55,23 @@ class PublicForms:
             "Access-Control-Max-Age": "600",
         }
         return Response(status_code=204, headers=headers)
+
+    async def describe(self, request: Request) -> Response:
+        """Tell the embed what the form asks for and what guards it; nothing of it is secret."""
+        form = await self.desk.find_form(request.path_params["form_key"])
+        require_origin(form, request)
+        guards = [form.honeypot_field, form.consent_field, TURNSTILE_FIELD]
+        body = {
+            "form_key": form.form_key,
+            "fields": list(form.mapping) or KNOWN_NAMES,
+            "is_exact": bool(form.mapping),
+            "guards": [name for name in guards if name],
+            "honeypot_field": form.honeypot_field,
+            "turnstile": form.turnstile_secret is not None,
+            "capture_before_submit": form.capture_before_submit,
+            "withheld": {"names": NAMES_PATTERN, "cards": CARDS_PATTERN},
+        }
+        return JSONResponse(body, headers=cors(form, request) | {"Cache-Control": "public, max-age=60"})
 
     async def post(self, request: Request) -> Response:
         """Take a form: 201 with the lead's uuid for scripts, 303 or a page for browsers, 422 for a bad field."""

@@ -13,8 +13,8 @@ from services.intake.domain.progress import RIGHT_MEMBER, Progress, read_progres
 from services.intake.domain.spam import Guards, spam_reason, take_guards
 from services.intake.domain.submissions import Circumstances, describe_post, take_consent
 from services.intake.domain.write_tokens import make_token
-from services.intake.storage.forms import claim_post, find_post
-from services.intake.use_cases.keep_post import Condition, Post, find_earlier, keep_post
+from services.intake.storage.forms import EarlierPost, claim_post, find_post
+from services.intake.use_cases.keep_post import Condition, KeyUsedForOtherContent, Post, find_earlier, keep_post
 from services.intake.use_cases.pass_challenge import PassChallenge
 from services.intake.use_cases.receive_delivery import Stamp
 from shared.contracts.words import Channel
@@ -78,23 +78,35 @@ class CaptureForm:
         """Return the new lead's uuid and its write token when the receipt is durable.
 
         The same Idempotency-Key gives the same answer. Without one each request begins another form, since visitors
-        may well tell the same; only what is submitted at once is the same for ten minutes. A challenge is passed here,
-        once for the whole form. Raises `FieldRefused`, `CaptureNotAllowed`, `KeyUsedForOtherContent`, or what is
-        transient of a database that hangs.
+        may well tell the same; only what is submitted at once is the same for ten minutes, and so is a `visit`, with
+        which a page that never heard our answer goes on. A challenge is passed here, once for the whole form.
+
+        Raises `FieldRefused`, `CaptureNotAllowed`, `FormFrozen`, `KeyUsedForOtherContent`, or what is transient of a
+        database that hangs.
         """
         request, lead_uuid = self._read(form, told, seen), new_id()
         if not (any(request.fields.values()) or request.progress.experiences or request.progress.is_submitted):
             raise FieldRefused("fields", "missing", "tell at least one field that the form asks for, or an experience")
-        post, flags = self._post(request, form.form_key), list[str]()
+        try:
+            kept = await self._begin(request, lead_uuid)
+        except KeyUsedForOtherContent as other:
+            if request.progress.visit is None or seen.idempotency_key:
+                raise
+            kept = other.earlier
+            await self.go_on(form, kept.lead_uuid, told, seen)
+        return self._capture(form, kept.lead_uuid, kept.received_at)
+
+    async def _begin(self, request: _Request, lead_uuid: UUID) -> EarlierPost:
+        form, seen = request.form, request.seen
+        post, flags = self._post(request, form.form_key, request.progress.visit), list[str]()
         if form.turnstile_secret and request.spam is None:
             if earlier := await find_earlier(self.database, post):
-                return self._capture(form, earlier.lead_uuid, earlier.received_at)
+                return earlier
             token, request_id = request.guards.turnstile_token, UUID(post.fingerprint)
             flags = await self.challenge(form.turnstile_secret, token, seen.address, request_id)
         item = self._item(request, 0, (FIRST, str(lead_uuid)), flags)
         condition = self._freeze(lead_uuid, request.now) if request.is_final else None
-        kept = await keep_post(self.database, self.stamp, post, item, lead_uuid, condition=condition)
-        return self._capture(form, kept.lead_uuid, kept.received_at)
+        return await keep_post(self.database, self.stamp, post, item, lead_uuid, condition=condition)
 
     async def go_on(self, form: FormRules, lead_uuid: UUID, told: Mapping[str, Any], seen: Circumstances) -> bool:
         """Keep what a page tells further about a form whose token it has; returns whether that submits the form.
@@ -140,9 +152,11 @@ class CaptureForm:
         }
         return make_item(Channel.FORM, form.form_key, key[0], key, body)
 
-    def _post(self, request: _Request, of: str) -> Post:
+    def _post(self, request: _Request, of: str, visit: str | None = None) -> Post:
         key, given = self.stamp.privacy_key, request.seen.idempotency_key
         distinct = ("content", request.content) if request.is_final else ("once", str(new_id()))
+        if visit is not None:
+            distinct = ("visit", visit)
         return Post(
             fingerprint=keyed_hash(key, "form capture", of, *(("key", given) if given else distinct)),
             content_hash=keyed_hash(key, "form content", request.content),

@@ -16,7 +16,11 @@ Condition = Callable[[Connection], Awaitable[None]]
 
 
 class KeyUsedForOtherContent(Exception):
-    """An Idempotency-Key came before with another body."""
+    """An Idempotency-Key came before with another body, that of `earlier`."""
+
+    def __init__(self, earlier: EarlierPost) -> None:
+        super().__init__()
+        self.earlier = earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +73,5 @@ async def find_earlier(database: Database, post: Post) -> EarlierPost | None:
 
 def _same(post: Post, earlier: EarlierPost) -> EarlierPost:
     if earlier.content_hash != post.content_hash:
-        raise KeyUsedForOtherContent
+        raise KeyUsedForOtherContent(earlier)
     return earlier
