@@ -24,6 +24,7 @@ from shared.kit.relay import OutboxSource, Relay, RelaySource
 from shared.kit.schedule import Job, Scheduler
 from shared.kit.security import Gate
 from shared.kit.settings import CommonSettings, ServiceSettings
+from shared.kit.signals import Signal
 
 Prune = Callable[[Connection], Awaitable[int]]
 """Deletes a slice of what a service need not keep any longer; returns how many rows, 0 when there are no more."""
@@ -110,7 +111,9 @@ class Assembly:
         # Each topic has one relay, which alone knows what of it the broker has lost.
         elsewhere = {topic for source in sources for topic in source.topics}
         topics = [topic for topic in published_by(self.service) if topic not in elsewhere]
-        outbox = OutboxSource(topics, self.database.committed)
+        # A service with a source of its own hardly ever writes to its outbox: its commits wake the other relay, and
+        # this one only looks from time to time.
+        outbox = OutboxSource(topics, Signal() if sources else self.database.committed)
         reading.append(commands.consumer(self._group(max_records=100)))
         jobs = [housekeeping(self.database, outbox, self.common.time_zone, prunes)]
         worker = Worker(

@@ -315,7 +315,9 @@ class _Lane:
             generation = self._drain.generation
             await self._process([from_kafka(record) for record in raw])
             if generation == self._drain.generation:
-                await self._commit(raw)
+                await self._drain.settle()
+                # The next batch need not wait for the broker's answer, only the next commit does.
+                self._drain.commit = asyncio.create_task(self._commit(raw), name=f"offsets of {self._name}")
 
     async def _commit(self, raw: Sequence[Any]) -> None:
         offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in raw}
@@ -330,17 +332,25 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
     """Lets the batch in hand commit before its partitions go to somebody else, for a bounded time.
 
     `generation` grows with each rebalance: a batch that outlived one must not commit offsets in the next, where the
-    same partition may have another reader, or even another log.
+    same partition may have another reader, or even another log. `commit` is the commit of offsets that is under way.
     """
 
     def __init__(self) -> None:
         self.busy = asyncio.Lock()
         self.generation = 0
+        self.commit: asyncio.Task[None] | None = None
+
+    async def settle(self) -> None:
+        """Wait until the broker has answered the last commit of offsets."""
+        commit, self.commit = self.commit, None
+        if commit is not None:
+            await commit
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
         """Wait for the batch in hand."""
         try:
             async with asyncio.timeout(_DRAIN.total_seconds()), self.busy:
+                await self.settle()
                 self.generation += 1
         except TimeoutError:
             self.generation += 1

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
@@ -57,6 +57,37 @@ class Published:
     offset: int
 
 
+class Positions(NamedTuple):
+    """The highest acknowledged offsets, as columns: the first four parameters of a statement with `SAVE_POSITIONS`."""
+
+    topics: list[str]
+    partitions: list[int]
+    offsets: list[int]
+    cluster_id: str
+
+    @classmethod
+    def of(cls, published: Sequence[Published], cluster_id: str) -> Self:
+        """The highest offset of each partition that some rows went to."""
+        highest: dict[tuple[str, int], int] = {}
+        for row in published:
+            at = (row.topic, row.partition)
+            highest[at] = max(row.offset, highest.get(at, -1))
+        topics, partitions = [topic for topic, _ in highest], [partition for _, partition in highest]
+        return cls(topics, partitions, list(highest.values()), cluster_id)
+
+
+SAVE_POSITIONS = """
+    positions AS (
+        INSERT INTO relay_positions (topic, partition, last_offset, cluster_id)
+        SELECT topic, partition, last_offset, $4
+        FROM unnest($1::text[], $2::int[], $3::bigint[]) AS row (topic, partition, last_offset)
+        ON CONFLICT (topic, partition) DO UPDATE
+        SET cluster_id = excluded.cluster_id, last_offset = excluded.last_offset
+    )
+"""
+"""A CTE for the statement that marks rows: both are written or neither is, on one way to the server and back."""
+
+
 class RelaySource(Protocol):
     """Where rows wait. All calls come on the relay's own connection, whose last commits a crashed server may forget:
     what is written here must be such that it is only done again then."""
@@ -69,8 +100,8 @@ class RelaySource(Protocol):
         """The oldest rows that are not published, in order; may settle those that need no publishing by itself."""
         ...
 
-    async def mark(self, connection: Connection, published: Sequence[Published]) -> None:
-        """Note that these rows are published, in one statement."""
+    async def mark(self, connection: Connection, published: Sequence[Published], positions: "Positions") -> None:
+        """Note that these rows are published, and how far the broker is, in one statement (`SAVE_POSITIONS`)."""
         ...
 
     async def unsend(self, connection: Connection, topic: Topic) -> int:
@@ -175,41 +206,20 @@ class Relay:
     async def _mark(
         self, connection: Connection, published: Sequence[Published], failure: BaseException | None
     ) -> None:
-        highest: dict[tuple[str, int], int] = {}
-        lost: set[str] = set()
-        for row in published:
-            at = (row.topic, row.partition)
-            if row.offset <= self._positions.get(at, -1):
-                lost.add(row.topic)
-            highest[at] = max(row.offset, highest.get(at, -1))
+        lost = {row.topic for row in published if row.offset <= self._positions.get((row.topic, row.partition), -1)}
         if lost:
             await self._publish_again(connection, lost, "an acknowledgement below an earlier one")
             # Learn which cluster this is, and create what else it lacks, before anything is published again.
             self._check_at = 0.0
             return
-        # In this order and no transaction: between the two, rows are only published once more, further on in the log.
-        await self._save_positions(connection, highest)
-        await self._source.mark(connection, published)
-        self._positions.update(highest)
+        positions = Positions.of(published, self._cluster_id)
+        await self._source.mark(connection, published, positions)
+        places = zip(positions.topics, positions.partitions, strict=True)
+        self._positions.update(zip(places, positions.offsets, strict=True))
         for topic, count in Counter(row.topic for row in published).items():
             metrics.relay_published.labels(topic).inc(count)
         if failure is not None:
             raise failure
-
-    async def _save_positions(self, connection: Connection, highest: dict[tuple[str, int], int]) -> None:
-        await connection.execute(
-            """
-            INSERT INTO relay_positions (topic, partition, cluster_id, last_offset)
-            SELECT topic, partition, $4, last_offset
-            FROM unnest($1::text[], $2::int[], $3::bigint[]) AS row (topic, partition, last_offset)
-            ON CONFLICT (topic, partition) DO UPDATE
-            SET cluster_id = excluded.cluster_id, last_offset = excluded.last_offset
-            """,
-            [topic for topic, _ in highest],
-            [partition for _, partition in highest],
-            list(highest.values()),
-            self._cluster_id,
-        )
 
     async def _check_log(self, connection: Connection) -> None:
         """Create missing topics, and compare the broker's log with what it acknowledged before."""
@@ -298,10 +308,11 @@ class OutboxSource:
         )
         return [Outgoing(row["id"], row["topic"], row["key"], row["type"], row["body"]) for row in rows]
 
-    async def mark(self, connection: Connection, published: Sequence[Published]) -> None:
+    async def mark(self, connection: Connection, published: Sequence[Published], positions: Positions) -> None:
         """Stamp rows as published."""
         await connection.execute(
-            "UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])",
+            f"WITH {SAVE_POSITIONS} UPDATE outbox SET published_at = now() WHERE id = ANY($5::bigint[])",  # noqa: S608  # nosec B608
+            *positions,
             [row.id for row in published],
         )
 

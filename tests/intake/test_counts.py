@@ -17,7 +17,7 @@ from services.intake.wiring import MIGRATIONS
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit import migrations
 from shared.kit.database import Connection, Database
-from shared.kit.relay import Published
+from shared.kit.relay import Positions, Published
 from tests.intake.test_relay_source import settlement
 
 # Both sides in one statement, so that they are of one snapshot.
@@ -68,7 +68,8 @@ class Storm:
 
     async def mark(self, connection: Connection) -> None:
         """Publish."""
-        await receipts.mark_published(connection, [Published(n, "t", 0, n) for n in self.some()])
+        sent = [Published(n, "t", 0, n) for n in self.some()]
+        await receipts.mark_published(connection, sent, Positions.of(sent, "cluster"))
 
     async def settle(self, connection: Connection) -> None:
         """Settle or reject."""

@@ -17,7 +17,7 @@ from services.leads.use_cases.register_inquiries import register_inquiries
 from shared.contracts.inquiries import decode_inquiry, decode_settlement
 from shared.contracts.topics import SETTLEMENTS
 from shared.kit.database import Database
-from shared.kit.relay import Published
+from shared.kit.relay import Positions, Published
 from tests.intake.expectations import EXPECTED, NEW, REPEAT, UPDATE
 from tests.intake.fixture_files import fixtures, webhook_of
 from tests.intake.reading import NOW, in_words, outcome_of
@@ -66,7 +66,8 @@ class Pipeline:
         source = ReceiptSource(self.stamp, self.intake.committed)
         async with self.intake.connection() as connection:
             rows = list(await source.fetch(connection, 1000))
-            await source.mark(connection, [Published(row.id, row.topic, 0, place) for place, row in enumerate(rows)])
+            sent = [Published(row.id, row.topic, 0, place) for place, row in enumerate(rows)]
+            await source.mark(connection, sent, Positions.of(sent, "cluster"))
         events = [event for row in rows if (event := decode_inquiry(row.type, row.body))]
         assert len(rows) == len(events)
         async with self.leads.transaction() as connection:

@@ -21,10 +21,11 @@ from shared.contracts.inquiries import InquiryReceived, InquirySettled, decode_i
 from shared.contracts.topics import INQUIRIES
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit.broker import Broker
-from shared.kit.database import Database
+from shared.kit.database import Connection, Database
 from shared.kit.identifiers import new_id
 from shared.kit.operations import OperationRefused
-from shared.kit.relay import Outgoing, Published
+from shared.kit.relay import Outgoing, Positions, Published
+from shared.kit.signals import Signal
 from tests.intake.deliveries import change, dumped, message, whatsapp, whatsapp_messages
 from tests.support.clock import MovingClock
 
@@ -44,12 +45,18 @@ async def fetch(database: Database, stamp: Stamp, limit: int = 1000) -> Sequence
         return await ReceiptSource(stamp, database.committed).fetch(connection, limit)
 
 
+async def mark(connection: Connection, stamp: Stamp, *published: Published) -> None:
+    """Note that a broker has these."""
+    source = ReceiptSource(stamp, Signal())
+    await source.mark(connection, published, Positions.of(published, "cluster"))
+
+
 async def publish(database: Database, stamp: Stamp) -> list[InquiryReceived]:
     """Publish everything that waits to a broker that takes it all; partition 0, offsets from 0."""
     sent = []
     for offset, row in enumerate(await fetch(database, stamp)):
         async with database.transaction() as connection:
-            await ReceiptSource(stamp, database.committed).mark(connection, [Published(row.id, row.topic, 0, offset)])
+            await mark(connection, stamp, Published(row.id, row.topic, 0, offset))
         sent.append(read(row))
     return sent
 
@@ -193,7 +200,7 @@ async def test_a_settlement_that_overtakes_the_mark_is_final(database: Database,
     (row,) = await fetch(database, stamp)
     await settle(database, settlement(read(row).receipt_id))
     async with database.transaction() as connection:
-        await ReceiptSource(stamp, database.committed).mark(connection, [Published(row.id, row.topic, 0, 5)])
+        await mark(connection, stamp, Published(row.id, row.topic, 0, 5))
     assert [("settled", "new", None)] == await states(database)
     assert () == await fetch(database, stamp)
 
@@ -204,11 +211,9 @@ async def test_marking_settling_and_sweeping_at_once_do_not_deadlock(database: D
     rows = list(await fetch(database, stamp))
     events = [read(row) for row in rows]
 
-    async def mark(order: int) -> None:
+    async def mark_in(order: int) -> None:
         async with database.transaction() as connection:
-            await ReceiptSource(stamp, database.committed).mark(
-                connection, [Published(row.id, row.topic, 0, row.id) for row in rows[::order]]
-            )
+            await mark(connection, stamp, *(Published(row.id, row.topic, 0, row.id) for row in rows[::order]))
 
     async def sweep() -> None:
         async with database.transaction() as connection:
@@ -216,7 +221,13 @@ async def test_marking_settling_and_sweeping_at_once_do_not_deadlock(database: D
 
     settlements = [settlement(event.receipt_id) for event in events]
     for _ in range(5):
-        jobs = [mark(1), mark(-1), sweep(), settle(database, *settlements), settle(database, *reversed(settlements))]
+        jobs = [
+            mark_in(1),
+            mark_in(-1),
+            sweep(),
+            settle(database, *settlements),
+            settle(database, *reversed(settlements)),
+        ]
         await asyncio.gather(*jobs)
     assert {("settled", "new", None)} == set(await states(database))
 

@@ -13,7 +13,7 @@ from services.intake.domain.receipts import NewReceipt, WaitingReceipt
 from shared.contracts.inquiries import InquirySettled
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit.database import SLICE, Connection, affected
-from shared.kit.relay import Published
+from shared.kit.relay import SAVE_POSITIONS, Positions, Published
 
 SHORTEST_SILENCE = timedelta(seconds=30)
 LONGEST_SILENCE = timedelta(hours=1)
@@ -87,21 +87,24 @@ async def put_away(connection: Connection, state: str, reasons: Mapping[int, str
     )
 
 
-async def mark_published(connection: Connection, published: Sequence[Published]) -> None:
-    """Note where the broker keeps each receipt, and when its silence will have lasted too long.
+async def mark_published(connection: Connection, published: Sequence[Published], positions: Positions) -> None:
+    """Note where the broker keeps each receipt, how far it is, and when a receipt's silence will have lasted too long.
 
     A settlement may have been quicker than this: a receipt that is settled already stays so.
     """
     await connection.execute(
-        """
-        WITH locked AS (SELECT id FROM receipts WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE)
+        f"""
+        WITH {SAVE_POSITIONS}, locked AS (
+            SELECT id FROM receipts WHERE id = ANY($5::bigint[]) ORDER BY id FOR UPDATE
+        )
         UPDATE receipts SET
             state = CASE WHEN state = 'received' THEN 'published' ELSE state END,
             partition = sent.partition, "offset" = sent."offset", published_at = now(), attempts = attempts + 1,
-            retry_at = now() + least($4::interval * 2 ^ least(attempts, 10), $5::interval)
-        FROM unnest($1::bigint[], $2::int[], $3::bigint[]) AS sent (id, partition, "offset") JOIN locked USING (id)
+            retry_at = now() + least($8::interval * 2 ^ least(attempts, 10), $9::interval)
+        FROM unnest($5::bigint[], $6::int[], $7::bigint[]) AS sent (id, partition, "offset") JOIN locked USING (id)
         WHERE receipts.id = sent.id
-        """,
+        """,  # noqa: S608 (a constant of ours)  # nosec B608
+        *positions,
         [row.id for row in published],
         [row.partition for row in published],
         [row.offset for row in published],

@@ -19,7 +19,7 @@ from shared.contracts.events import event_type
 from shared.contracts.topics import INQUIRIES, Topic
 from shared.kit.database import Connection
 from shared.kit.logging import describe
-from shared.kit.relay import Outgoing, Published
+from shared.kit.relay import Outgoing, Positions, Published
 from shared.kit.signals import Signal
 
 # The API shares this loop: normalising more than this at once would be felt as latency of a webhook.
@@ -88,9 +88,9 @@ class ReceiptSource:
                 return pile.outgoing
         return ()
 
-    async def mark(self, connection: Connection, published: Sequence[Published]) -> None:
+    async def mark(self, connection: Connection, published: Sequence[Published], positions: Positions) -> None:
         """Note that the broker has these."""
-        await receipts.mark_published(connection, published)
+        await receipts.mark_published(connection, published, positions)
 
     async def unsend(self, connection: Connection, topic: Topic) -> int:
         """Make what leads has not settled wait again; what it settled it has, whatever the broker lost."""
