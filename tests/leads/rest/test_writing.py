@@ -28,7 +28,7 @@ async def test_partial_edit(database: Database, opened: Callable[..., Any], supe
     assert ("Ada", "Soler", "ada@example.com", "vip") == tuple(
         lead[name] for name in ("first_name", "last_name", "email", "note")
     )
-    assert lead == await supervisor.get(f"/{lead_id}")
+    assert lead.items() <= (await supervisor.get(f"/{lead_id}")).items()
     (line,) = (await supervisor.get(f"/{lead_id}/history"))["items"][1:]
     assert ("member:1", {"from": None, "to": "Soler"}) == (line["actor"], line["changes"]["last_name"])
     event = await last_event(database)
