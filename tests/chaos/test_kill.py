@@ -53,7 +53,7 @@ async def furnish(system: System) -> None:
 
 # What is still on its way, for each service.
 WAITING = {
-    "intake": "SELECT count(*) FROM receipts WHERE state IN ('received', 'published')",
+    "intake": "SELECT count(*) FROM receipts WHERE state IN ('received', 'fetching', 'published')",
     "leads": "SELECT count(*) FROM leads WHERE assigned_id IS NULL",
     "assignment": "SELECT count(*) FROM leads WHERE owner_number < decision_number",
     "notifier": "SELECT count(*) FROM notifications WHERE state IN ('waiting', 'sending')",

@@ -13,7 +13,8 @@ from deploy.local.ports import free_port
 from services.intake.clients.graph import GraphApi
 from services.intake.domain.adapters.lead_ads import read_lead_ads
 from services.intake.domain.outcomes import Arrival, Awaited, Inquiry
-from services.intake.storage import lead_fetches
+from services.intake.storage import accounts, lead_fetches
+from services.intake.use_cases import fetch_leads as module
 from services.intake.use_cases.fetch_leads import NOT_CONNECTED, FetchLeads
 from services.intake.use_cases.publish_receipts import ReceiptSource
 from services.intake.use_cases.receive_delivery import Stamp
@@ -36,6 +37,10 @@ ANSWERS = {
     "phone_number": "+351912345678",
     "which_trip": "Azores",
 }
+
+
+class _Killed(BaseException):
+    """The end of a process, as far as one process can play it."""
 
 
 def leadgen(leadgen_id: Any = LEADGEN, **more: Any) -> dict[str, Any]:
@@ -227,6 +232,39 @@ async def test_a_worker_that_died_is_replaced(
         assert not await lead_fetches.give_up(connection, late, "late")
     (event,) = await relay(database, stamp)
     assert "Inês" == event.sender.first_name
+
+
+@pytest.mark.parametrize("step", ["take_due", "find_mapping", "keep_lead", "note_recovery"])
+async def test_killed_after_any_step_it_begins_again(
+    inside: httpx2.AsyncClient,
+    database: Database,
+    stamp: Stamp,
+    fetch_leads: FetchLeads,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    step: str,
+) -> None:
+    """A worker that dies behind any statement leaves the lead in flight, and its successor makes one inquiry of it."""
+    await connect(inside)
+    await deliver(inside, leadgen())
+    await relay(database, stamp)
+    owner = {"find_mapping": module, "note_recovery": accounts}.get(step, lead_fetches)
+    real = getattr(owner, step)
+
+    async def dying(*arguments: Any) -> None:
+        await real(*arguments)
+        raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, dying)
+        with pytest.raises(_Killed):
+            await fetch_leads()
+    assert {"in_flight": 1} == await summary(inside)
+    assert [] == await relay(database, stamp)
+    await make_due(database)
+    await fetch_leads()
+    assert 1 == len(await relay(database, stamp))
+    assert 0 == await fetch_leads()
 
 
 async def test_questions_are_read_as_the_form_says(
