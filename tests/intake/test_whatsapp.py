@@ -1,6 +1,7 @@
 """WhatsApp's shapes, and what each of them becomes."""
 
 from datetime import UTC, datetime
+from time import process_time
 from typing import Any
 
 import pytest
@@ -280,3 +281,12 @@ def test_the_same_item_has_the_same_key() -> None:
     first, again, other = split(dumped(whatsapp_messages(nameless, dict(reversed(nameless.items())), later)))
     assert first.key == again.key
     assert first.key != other.key
+
+
+def test_a_thousand_people_are_split_at_once() -> None:
+    """The contact of each message is found without looking through all of them, so that nobody else waits."""
+    texts = [message(f"wamid.{number}", f"49170{number:07d}") for number in range(1000)]
+    raw = dumped(whatsapp_messages(*texts, contacts=[contact(text["from"]) for text in texts]))
+    begun = process_time()
+    assert 1000 == len(SPLITTERS[WHATSAPP](raw))
+    assert process_time() - begun < 0.5

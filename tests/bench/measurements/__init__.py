@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from tests.bench.channels import measure_channels
 from tests.bench.measurements.acknowledge import measure_acknowledging
 from tests.bench.measurements.draining import measure_draining, measure_two_each
 from tests.bench.measurements.latency import measure_full_latency, measure_latency, measure_throughput
@@ -26,5 +27,6 @@ MEASUREMENTS: Final[dict[str, Measure]] = {
     "e": measure_throughput,
     "g": measure_full,
     "h": measure_two_each,
+    "s": measure_channels,
 }
 """By letter, in the order in which they run; (f) is measured with (b)."""

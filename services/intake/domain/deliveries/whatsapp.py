@@ -106,12 +106,13 @@ def _change(entry: dict[str, Any], change: dict[str, Any], value: dict[str, Any]
     if not (found or beside or unknown):
         yield _item(account, field or "unknown", {**envelope, "value": value}, change, entry.get("time"))
     contacts = as_list(value.get("contacts"))
+    by_id = _by_id(contacts)
     for name in found:
         if not isinstance(value[name], list):
             yield _broken(account, f"{name} is not a list", part({"contacts": contacts, name: value[name]}))
             continue
         for element in value[name]:
-            own = _contacts_of(as_mapping(element), contacts)
+            own = _contacts_of(as_mapping(element), contacts, by_id)
             if isinstance(element, dict):
                 body = {**envelope, "contacts": own, _LISTS[name]: element}
                 yield _element(account, _LISTS[name], element, body, entry.get("time"))
@@ -137,15 +138,22 @@ def _element(account: str | None, name: str, element: dict[str, Any], body: Any,
     return _item(account, kind, body, element, entry_time)
 
 
-def _contacts_of(element: dict[str, Any], contacts: list[Any]) -> list[Any]:
+def _by_id(contacts: list[Any]) -> dict[str, list[Any]]:
+    """The contacts that carry an id, by each of their ids: a delivery may hold a thousand people."""
+    found: dict[str, list[Any]] = {}
+    for contact in contacts:
+        if isinstance(contact, dict):
+            for one in {as_id(contact.get("wa_id")), as_id(contact.get("user_id"))} - {None}:
+                found.setdefault(str(one), []).append(contact)
+    return found
+
+
+def _contacts_of(element: dict[str, Any], contacts: list[Any], by_id: dict[str, list[Any]]) -> list[Any]:
     """The contacts that carry an id of the sender; all of them, up to a limit, when none does."""
-    ids = {as_id(element.get("from")), as_id(element.get("from_user_id"))} - {None}
-    own = [
-        contact
-        for contact in contacts
-        if isinstance(contact, dict) and ids & {as_id(contact.get("wa_id")), as_id(contact.get("user_id"))}
-    ]
-    return own[:_MOST_CONTACTS] or contacts[:_MOST_CONTACTS]
+    own: dict[int, Any] = {}
+    for one in (as_id(element.get("from")), as_id(element.get("from_user_id"))):
+        own |= {id(contact): contact for contact in by_id.get(one or "", ())[:_MOST_CONTACTS]}
+    return [*own.values()][:_MOST_CONTACTS] or contacts[:_MOST_CONTACTS]
 
 
 def _item(account: str | None, kind: str, body: Any, content: dict[str, Any], entry_time: Any = None) -> Item:
