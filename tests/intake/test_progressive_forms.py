@@ -397,6 +397,17 @@ async def test_a_robot_freezes_nothing(
     assert (None, True) == (first["consent"], person["consent"]["is_given"])
 
 
+async def test_the_first_field_is_never_too_quick(
+    create: Begin, begin: Begin, outside: httpx2.AsyncClient, database: Database
+) -> None:
+    """Only what is sent too quickly was sent by a robot."""
+    await create(minimum_seconds=3)
+    begun = await begin(fields=FIELDS | {"form_seconds": 1})
+    quick = {"fields": FIELDS | {"form_seconds": 2}, "submitted": True}
+    assert 200 == (await outside.put(path_of(begun), json=quick, headers=right(begun))).status_code
+    assert [None, "too quick"] == [receipt["spam"] for receipt in await kept(database)]
+
+
 def test_tokens_are_bound_to_form_lead_and_time(clock: MovingClock) -> None:
     """Another key, form, lead or time is another token, and only the right one is read."""
     lead, soon = new_id(), clock.now() + timedelta(hours=1)

@@ -28,13 +28,16 @@ def take_guards(rules: FormRules, fields: dict[str, Any]) -> tuple[Guards, dict[
     return Guards(**told), {name: value for name, value in fields.items() if name not in names}
 
 
-def spam_reason(rules: FormRules, guards: Guards) -> str | None:
+def spam_reason(rules: FormRules, guards: Guards, *, is_sent: bool = True) -> str | None:
     """Which guard caught a post, as a short word; None for what a person may have sent.
 
-    A post that does not tell its seconds passes the time trap: a page without scripts cannot measure them.
+    A post that does not tell its seconds passes the time trap: a page without scripts cannot measure them. So does one
+    of a form that is not sent yet, whose first field anybody may fill in at once.
     """
     if guards.honeypot.strip():
         return "honeypot"
+    if not is_sent:
+        return None
     seconds = _number(guards.seconds)
     if rules.minimum_seconds is not None and seconds is not None and seconds < rules.minimum_seconds:
         return "too quick"

@@ -57,7 +57,7 @@ class _Request:
     @property
     def spam(self) -> str | None:
         """Which guard caught it."""
-        return spam_reason(self.form, self.guards)
+        return spam_reason(self.form, self.guards, is_sent=self.progress.is_submitted)
 
     @property
     def is_final(self) -> bool:

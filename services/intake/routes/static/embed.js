@@ -105,7 +105,7 @@
     if (!fields.length && Object.keys(body).length === 1) return null;
     // The same visit is the same form, even if its answer never reached us.
     if (!state.lead) Object.assign(body, { form_key: state.key, visit: state.visit, attribution: attribution() });
-    if (!state.lead || isFinal) body.fields.form_seconds = (performance.now() - state.startedAt) / 1000;
+    if (isFinal && !state.isKept) body.fields.form_seconds = (performance.now() - state.startedAt) / 1000;
     Object.assign(body, { sequence: ++state.sequence, page_url: here() });
     return { body, values, step: state.step };
   }
@@ -217,7 +217,7 @@
     const kept = keep(() => sessionStorage, formKey);
     const state = {
       form, consent, key: formKey, lead: kept, sequence: kept?.sequence || 0, heard: {}, visit: random(),
-      startedAt: performance.now(),
+      startedAt: performance.now(), isKept: Boolean(kept),
     };
     states.set(form, state);
     learn(state).catch((error) => tell(state, "error", { message: error.message }));
