@@ -28,8 +28,8 @@ async def test_new_lead(database: Database, supervisor: Person) -> None:
         lead[name] for name in ("number", "source", "note", "tags", "step", "custom", "status", "is_ready", "was_open")
     )
     assert [lead["id"]] == [one["id"] for one in (await supervisor.get(phone="+525512345678"))["items"]]
-    told = {key: value for key, value in lead.items() if key != "was_open"}
-    assert told.items() <= (await supervisor.get(f"/{lead['id']}")).items()
+    answered = {key: value for key, value in lead.items() if key != "was_open"}
+    assert answered.items() <= (await supervisor.get(f"/{lead['id']}")).items()
     events = await published(database, "leads.events.v1")
     assert [("lead.created.v1", "fair", 1), ("lead.ready.v1", "fair", 1)] == [
         (event["type"], event["source"], event["version"]) for event in events
