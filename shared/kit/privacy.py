@@ -8,5 +8,6 @@ def keyed_hash(key: str, *parts: str) -> str:
 
     Each part is preceded by its length, so that ("ab", "c") and ("a", "bc") differ.
     """
-    message = b"".join(len(raw).to_bytes(4, "big") + raw for raw in (part.encode("utf-8", "replace") for part in parts))
-    return hmac.digest(key.encode(), message, "sha256").hex()[:32]
+    encoded = [part.encode("utf-8", "replace") for part in parts]
+    message = b"".join([len(raw).to_bytes(4, "big") + raw for raw in encoded])
+    return hmac.digest(key.encode(), message, "sha256")[:16].hex()

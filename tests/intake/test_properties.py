@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.adapters.lead_ads import read_lead_ads
+from services.intake.domain.deliveries.whatsapp import find_usual, split_any
 from services.intake.domain.forms import FieldRefused, FormUnreadable, check_fields, parse_json_form
 from services.intake.domain.items import make_item
 from services.intake.domain.normalise import to_body, to_event
@@ -17,7 +18,9 @@ from services.intake.domain.splitting import SPLITTERS
 from shared.contracts.events import event_type
 from shared.contracts.inquiries import decode_inquiry
 from shared.contracts.words import Channel
-from tests.intake.deliveries import LINE, LUPE, PAGE
+from shared.kit.text import UnreadableJson, parse_json_parts
+from tests.intake.deliveries import LINE, LUPE, PAGE, message, whatsapp_messages
+from tests.intake.fixture_files import fixtures
 from tests.intake.reading import NOW, outcome_of, waiting
 
 # fmt: off
@@ -72,6 +75,56 @@ def test_any_whatsapp_messages(messages: list[Any], contacts: list[Any]) -> None
     value = {"metadata": {"phone_number_id": LINE}, "messages": messages, "contacts": contacts}
     entry = [{"id": "1", "changes": [{"field": "messages", "value": value}]}]
     check(Channel.WHATSAPP, dump({"object": "whatsapp_business_account", "entry": entry}), len(messages))
+
+
+def check_short_way(raw: bytes) -> bool:
+    """Whether a delivery is split by the short way, which must give what the long one gives."""
+    try:
+        delivery = parse_json_parts(raw)
+    except UnreadableJson:
+        return False
+    usual = find_usual(delivery)
+    if usual is not None:
+        assert split_any(delivery, raw) == [usual]
+    return usual is not None
+
+
+def test_the_usual_message_goes_the_short_way() -> None:
+    """A delivery of one text of one person does."""
+    assert check_short_way(dump(whatsapp_messages(message())))
+
+
+@pytest.mark.parametrize("raw", [raw for name, raw in fixtures().items() if name.startswith("whatsapp")])
+def test_the_short_way_ends_where_the_long_one_does(raw: bytes) -> None:
+    """No shape that WhatsApp sends is split in another way because it looks usual."""
+    check_short_way(raw)
+
+
+odd = trees | st.sampled_from([LUPE, "messages", " messages ", " ", "edit", "unsupported", {"id": "1"}, [LUPE], [{}]])
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_nothing_unusual_goes_the_short_way(data: st.DataObject) -> None:
+    """A usual delivery in which something was changed, added or left out is split as the long way splits it."""
+    delivery = whatsapp_messages(message())
+    for _ in range(data.draw(st.integers(0, 3))):
+        place = data.draw(st.sampled_from(groups_of(delivery)))
+        # A copy, since the next round may change it.
+        value = json.loads(dump(data.draw(odd)))
+        if isinstance(place, list):
+            place.append(value)
+        elif data.draw(st.booleans()):
+            place[data.draw(st.sampled_from([*sorted(place), *WORDS]))] = value
+        else:
+            place.pop(data.draw(words), None)
+    check_short_way(dump(delivery))
+
+
+def groups_of(value: Any) -> list[Any]:
+    """All objects and lists in a value, and itself."""
+    inner = [part for part in (value.values() if isinstance(value, dict) else value) if isinstance(part, (dict, list))]
+    return [value, *(group for part in inner for group in groups_of(part))]
 
 
 @given(st.lists(parts, min_size=1, max_size=4), st.sampled_from(["page", "instagram"]))

@@ -41,14 +41,17 @@ def make_item(
 
     A body that no adapter will be able to read is an error of this item alone, which keeps its kind.
     """
-    written = dump_json(body)
+    try:
+        written, is_plain = orjson.dumps(body), True
+    except TypeError:
+        written, is_plain = dump_json(body), False
     return Item(
         channel=channel,
         account=clean_text(account or UNKNOWN_ACCOUNT)[:128],
         kind=BROKEN if error else clean_text(kind or "").strip("() ")[:64] or "unknown",
         key=key,
         body=written,
-        error=error or _flaw(body, written),
+        error=error or _flaw(body, written, is_plain=is_plain),
     )
 
 
@@ -102,8 +105,8 @@ def unknown_members(group: dict[str, Any], *known: str) -> dict[str, Any]:
     return {name: item for name, item in group.items() if name not in known and item not in (None, "", [], {})}
 
 
-def _flaw(body: Any, written: bytes) -> str | None:
-    # Most bodies show at a glance that they are too small to be deep.
-    if written.count(b"[") + written.count(b"{") > MAX_DEPTH or b"NaN" in written or b"Infinity" in written:
-        return find_flaw(body)
-    return None
+def _flaw(body: Any, written: bytes, *, is_plain: bool) -> str | None:
+    # Most bodies show at a glance that they are too small to be deep, and orjson writes none with NaN in it.
+    if is_plain and written.count(b"[") + written.count(b"{") <= MAX_DEPTH:
+        return None
+    return find_flaw(body)

@@ -46,6 +46,7 @@ async def hurried(database: Database, seconds: float) -> AsyncIterator[Connectio
 class _Submission:
     receipts: Sequence[NewReceipt]
     size: int
+    due_at: float
     done: asyncio.Future[None]
 
 
@@ -62,24 +63,26 @@ class ReceiptWriter:
         self._waiting: deque[_Submission] = deque()
         self._waiting_bytes = 0
         self._task: asyncio.Task[None] | None = None
+        # In the order in which they become due. One timer watches over all of them: one for each would cost more than
+        # all else that is done here.
+        self._unfinished: deque[_Submission] = deque()
+        self._watch: asyncio.TimerHandle | None = None
 
     async def write(self, receipts: Sequence[NewReceipt]) -> None:
         """Return when the receipts are durable; raises `ReceiptsNotWritten`, within 5 s, when they may not be."""
-        size = sum(len(one.body) for one in receipts)
+        size = sum([len(one.body) for one in receipts])
         if self._waiting_bytes + size > _MOST_WAITING_BYTES:
             raise ReceiptsNotWritten("too much is waiting")
         loop = asyncio.get_running_loop()
-        submission = _Submission(receipts, size, loop.create_future())
+        submission = _Submission(receipts, size, loop.time() + PATIENCE_SECONDS, loop.create_future())
         self._waiting.append(submission)
+        self._unfinished.append(submission)
         self._waiting_bytes += size
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._write_all(), name="receipt writer")
-        # A timer instead of asyncio.timeout, which costs more than all else here.
-        patience = loop.call_later(PATIENCE_SECONDS, _give_up, submission.done)
-        try:
-            await submission.done
-        finally:
-            patience.cancel()
+        if self._watch is None:
+            self._watch = loop.call_at(submission.due_at, self._give_up, loop)
+        await submission.done
 
     async def _write_all(self) -> None:
         while self._waiting:
@@ -96,6 +99,8 @@ class ReceiptWriter:
                 raise
             for submission in batch:
                 _finish(submission, failure)
+            while self._unfinished and self._unfinished[0].done.done():
+                self._unfinished.popleft()
 
     def _take(self) -> list[_Submission]:
         batch: list[_Submission] = []
@@ -129,10 +134,16 @@ class ReceiptWriter:
             log.warning("receipts not written", receipts=len(receipts), error=describe(failure))
         return failure
 
-
-def _give_up(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_exception(ReceiptsNotWritten("the database does not answer"))
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell those that have waited for too long, and look again when the next one will have."""
+        now = loop.time()
+        while self._unfinished and (self._unfinished[0].done.done() or self._unfinished[0].due_at <= now):
+            submission = self._unfinished.popleft()
+            if not submission.done.done():
+                submission.done.set_exception(ReceiptsNotWritten("the database does not answer"))
+        self._watch = None
+        if self._unfinished:
+            self._watch = loop.call_at(self._unfinished[0].due_at, self._give_up, loop)
 
 
 def _finish(submission: _Submission, failure: BaseException | None) -> None:
