@@ -249,14 +249,15 @@ async def test_no_body_makes_others_wait(outside: httpx2.AsyncClient, form: Any,
     async def watch() -> None:
         nonlocal longest
         while True:
-            before = time.perf_counter()
+            # Of this thread, so that a busy machine does not count.
+            before = time.thread_time()
             await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - before)
+            longest = max(longest, time.thread_time() - before)
 
     watching = asyncio.create_task(watch())
-    before = time.perf_counter()
+    before = time.process_time()
     answer = await outside.post("/forms/summer", content=raw, headers={"Content-Type": media})
-    took = time.perf_counter() - before
+    took = time.process_time() - before
     watching.cancel()
     assert 422 == answer.status_code
     # Generous: the quadratic readers took many seconds.
