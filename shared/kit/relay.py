@@ -185,11 +185,16 @@ class Relay:
             self._producer = build_producer(self._broker.bootstrap_servers, self._service)
             await self._producer.start()
         futures: list[asyncio.Future[RecordMetadata]] = []
+        latest: dict[tuple[str, int], asyncio.Future[RecordMetadata]] = {}
         failure: BaseException | None = None
         bundles = await _bundle(self._producer, rows)
         try:
             for bundle in bundles:
+                if earlier := latest.get((bundle.topic, bundle.partition)):
+                    # The producer would send the next bundle also after one that the broker has refused.
+                    await earlier
                 future = await self._producer.send_batch(bundle.builder, bundle.topic, partition=bundle.partition)
+                latest[bundle.topic, bundle.partition] = future
                 futures.append(future)
         except Exception as error:
             failure = error

@@ -1,12 +1,19 @@
 """The outbox relay on the real broker."""
 
+import os
+
+import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import MessageSizeTooLargeError
 
 from deploy.local.servers import Servers
 from shared.contracts.topics import Topic
 from shared.kit import outbox
 from shared.kit.broker import Broker
 from shared.kit.database import Database
+from shared.kit.relay import OutboxSource, Relay
 from tests.kit.conftest import Noted, decode_noted, noted
 from tests.kit.running import relay_worker, running
 from tests.support.waiting import eventually
@@ -116,3 +123,29 @@ async def test_a_log_that_was_wiped_is_published_again(
         await eventually(complete, within=60)
     numbers = await read_all(servers.kafka.bootstrap_servers, topic)
     assert set(range(101)) == set(numbers)
+
+
+async def test_nothing_overtakes_what_the_broker_refuses(
+    database: Database, topic: Topic, bootstrap_servers: str
+) -> None:
+    """When the broker refuses some rows of a partition, what was written after them waits behind them."""
+    broker = Broker(bootstrap_servers)
+    await broker.ensure_topics([topic])
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, {"max.message.bytes": "100000"})
+    await admin.alter_configs([resource])
+    await admin.close()
+    # Random bytes, which do not get smaller: the first bundle is too large for the topic, the second one is not.
+    large = [("one key", "noted.v1", os.urandom(10_000)) for _ in range(26)]
+    small = [("one key", "noted.v1", noted(number).model_dump_json().encode()) for number in range(3)]
+    async with database.transaction() as connection:
+        await outbox.append_raw(connection, topic.name, large + small)
+    source = OutboxSource([topic], database.committed)
+    relay = Relay(source=source, database=database, broker=broker, service="tested")
+
+    with pytest.raises(MessageSizeTooLargeError):
+        await relay.tick()
+
+    assert {0} == set((await broker.end_offsets(topic.name))[topic.name].values())
+    assert len(large + small) == await unsent(database)
