@@ -230,6 +230,8 @@ class Consumer(Generic[E]):
         await self._until_committed(note)
         log.critical("consumer stopped: resume it with `leadline ops resume`", consumer=self.name, reason=reason)
         self._limit.reset()
+        # The other lanes look at once, too.
+        self._look_at = 0.0
         await self._wait_while_stopped()
 
     async def _wait_while_stopped(self) -> None:
@@ -311,8 +313,9 @@ class _Lane:
         return KafkaAckableMessage(body=b"", raw_message=raw, consumer=self._subscriber.consumer)
 
     async def _on_batch(self, raw: Sequence[Any]) -> None:
+        # Before the lock: where a rebalance holds it, these records were fetched before that.
+        generation = self._drain.generation
         async with self._drain.busy:
-            generation = self._drain.generation
             await self._process([from_kafka(record) for record in raw])
             if generation == self._drain.generation:
                 await self._drain.settle()
@@ -354,6 +357,10 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
                 self.generation += 1
         except TimeoutError:
             self.generation += 1
+            # aiokafka would repeat it after the rebalance, in the name of a member that may not own them any more.
+            if self.commit is not None:
+                self.commit.cancel()
+                self.commit = None
             log.warning("partitions revoked while a batch waits; its records will be read again")
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
