@@ -7,7 +7,20 @@ from services.intake.domain.wishes import DEFAULT_WISHES, Wish, Wishes
 
 @pytest.mark.parametrize(
     "text",
-    ["STOP", "stop", " Stop! ", "¡Stop!", "Arrêt", "ARRET.", "Désabonner", "dar de baja", "Стоп", "توقف", "停止"],
+    [
+        "STOP",
+        "stop",
+        " Stop! ",
+        "¡Stop!",
+        "Arrêt",
+        "ARRET.",
+        "Désabonner",
+        "dar de baja",
+        "Стоп",
+        "توقف",
+        "停止",
+        "रोकें",
+    ],
 )
 def test_a_whole_message_is_stop(text: str) -> None:
     """Case, accents, punctuation and spaces make no difference, in any script."""
@@ -26,6 +39,8 @@ def test_a_whole_message_is_stop(text: str) -> None:
         "non-stop",
         "cancel",
         "🛑",
+        "रुको",
+        "रुकें",
         "x" * 99,
     ],
 )

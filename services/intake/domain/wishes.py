@@ -4,14 +4,14 @@ The words are the usual ones of the languages we sell in, and only such as mean 
 "cancel" may mean the trip. An operator may set others.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 _LONGEST = 60
-_WORD = re.compile(r"[^\W_]+")
+_MARKS = frozenset(("Mc", "Mn"))
+_VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 
 STOP_WORDS = (
     "stop", "stop all", "stopall", "please stop", "unsubscribe", "opt out", "stop promotions", "stop messages",
@@ -64,8 +64,13 @@ class Wishes:
 
 def _plain(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text).casefold()
-    kept = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return " ".join(_WORD.findall(kept))
+    kept = (character for character in decomposed if not unicodedata.combining(character))
+    return " ".join("".join(character if _is_of_a_word(character) else " " for character in kept).split())
+
+
+def _is_of_a_word(character: str) -> bool:
+    # Vowels of Indic scripts are marks, without which a word looks like many others. Those of emoji say nothing.
+    return character.isalnum() or (unicodedata.category(character) in _MARKS and character not in _VARIATIONS)
 
 
 DEFAULT_WISHES = Wishes.of()
