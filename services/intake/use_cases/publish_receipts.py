@@ -139,5 +139,7 @@ class ReceiptSource:
     async def _replace(self, connection: Connection, receipt: WaitingReceipt, parts: Sequence[NewReceipt]) -> None:
         """Give what can now be split receipts of its own, of the time at which it came."""
         async with connection.transaction():
+            # Done again after a crash the parts would get other ids, while leads may have heard of these.
+            await connection.execute("SET LOCAL synchronous_commit = on")
             await receipts.add_receipts(connection, parts)
             await receipts.put_away(connection, ReceiptState.IGNORED, {receipt.id: "split again"})
