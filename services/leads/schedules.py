@@ -1,9 +1,10 @@
-"""What leads does by the clock: it hands over again what was forgotten."""
+"""What leads does by the clock: it hands over again what was forgotten, and finds what missed its target."""
 
 from datetime import timedelta
 
 from services.leads.domain.hand_over import TELLING, HandOverPolicy
 from services.leads.use_cases.hand_over_again import hand_over_again
+from services.leads.use_cases.register_inquiries import release_parked_updates
 from services.leads.use_cases.tell_again import tell_again
 from shared.kit.clock import Clock
 from shared.kit.database import Database
@@ -43,3 +44,20 @@ class TellingSweep:
         async with self._database.transaction() as connection:
             seen = await tell_again(connection, self._clock.now(), TELLING, _LIMIT)
         return timedelta(0) if seen == _LIMIT else _LONGEST_REST
+
+
+class ParkedSweep:
+    """A loop that applies updates which were registered at the same moment as their targets; one worker is at it."""
+
+    name = "sweep of parked updates"
+
+    def __init__(self, database: Database, clock: Clock, policy: HandOverPolicy) -> None:
+        self._database = database
+        self._clock = clock
+        self._policy = policy
+
+    async def tick(self) -> timedelta:
+        """Apply one set, and look again a little later."""
+        async with self._database.transaction() as connection:
+            await release_parked_updates(connection, self._clock.now(), self._policy, _LIMIT)
+        return _LONGEST_REST

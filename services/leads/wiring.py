@@ -13,7 +13,7 @@ from services.leads.handlers import Handlers
 from services.leads.routes import ROUTERS
 from services.leads.routes.backend import Backend
 from services.leads.routes.refusals import TRANSLATIONS
-from services.leads.schedules import HandOverSweep, TellingSweep
+from services.leads.schedules import HandOverSweep, ParkedSweep, TellingSweep
 from services.leads.settings import LeadsSettings
 from services.leads.storage.answers import prune_answers
 from services.leads.storage.form_drafts import prune_drafts
@@ -104,7 +104,11 @@ def build_worker(assembly: Assembly, own: LeadsSettings) -> tuple[Worker, Status
             assembly.consumer(TEAM_MEMBERS, decode_member, handlers.on_members, max_records=size),
             assembly.consumer(NOTIFIER_EVENTS, decode_notification, handlers.on_notifications, max_records=size),
         ],
-        loops=[HandOverSweep(assembly.database, clock, policy), TellingSweep(assembly.database, clock)],
+        loops=[
+            HandOverSweep(assembly.database, clock, policy),
+            TellingSweep(assembly.database, clock),
+            ParkedSweep(assembly.database, clock, policy),
+        ],
         prunes=[
             lambda connection: prune_answers(connection, clock.now() - _ANSWERS_KEPT),
             lambda connection: prune_parked(connection, clock.now() - _UPDATES_WAIT),

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from services.leads.storage.updates import prune_parked
+from services.leads.use_cases.register_inquiries import register_inquiries, release_parked_updates
 from shared.contracts.inquiries import AnyIntakeEvent, InquiryReceived
 from shared.contracts.words import Channel, Evidence, SettlementOutcome
 from shared.kit.database import Database
 from tests.leads.conftest import migrate
 from tests.leads.makers import (
     NOON,
+    POLICY,
     edit,
     inquiry,
     key_of,
@@ -328,3 +330,35 @@ async def test_start_takes_an_opt_out_back(database: Database) -> None:
     await register(database, opt_out("late", FRESH, minutes=1))
     assert NEW == first.outcome
     assert [{"is_opted_out": False}] * 2 == await rows(database, wishes)
+
+
+async def test_an_update_beside_its_target_is_applied_later(database: Database) -> None:
+    """An edit and a response that are registered while their inquiry is not committed yet reach it all the same."""
+    user = whatsapp_user("MX.7")
+    async with database.transaction() as connection:
+        await register_inquiries(connection, [message("one", OLD)], NOON, POLICY)
+        # From another id of the sender, and to somebody whom nobody knows yet: neither waits for the other.
+        await register(database, edit("e", "one", user, minutes=1, text="For three"))
+        await register(database, response("r", OLD, minutes=2))
+    (lead,) = await rows(database, "SELECT id, number FROM leads")
+    assert 2 == await _release(database)
+    assert ["For three"] == [row["text"] for row in await said(database)]
+    assert NOON + timedelta(minutes=2) == (await lead_of(database, lead["id"]))["first_response_at"]
+    claims = await rows(database, "SELECT lead_id FROM claims")
+    assert [lead["id"]] * 3 == [claim["lead_id"] for claim in claims]
+    assert [] == await rows(database, "SELECT * FROM parked_updates")
+    assert 0 == await _release(database)
+
+
+async def test_what_waits_in_vain_stays_parked(database: Database) -> None:
+    """The sweep leaves alone what has no target, and what was written before the first inquiry."""
+    await register(database, response("r", OLD, minutes=0), edit("e", "never", OLD, minutes=1))
+    await register(database, message("one", OLD, minutes=5))
+    before = await state(database)
+    assert 0 == await _release(database)
+    assert before == await state(database)
+
+
+async def _release(database: Database) -> int:
+    async with database.transaction() as connection:
+        return await release_parked_updates(connection, NOON + timedelta(minutes=10), POLICY, 100)

@@ -9,8 +9,9 @@ from uuid import UUID
 from services.leads.domain.openings import OpenLead
 from services.leads.domain.updates import KnownInquiry, OptOut, Parked
 from services.leads.storage.leads import OPEN_LEAD_COLUMNS, open_lead
+from services.leads.storage.tables import IS_OPEN
 from shared.contracts.events import event_type
-from shared.contracts.inquiries import AnyIntakeEvent, decode_inquiry
+from shared.contracts.inquiries import AnyIntakeEvent, InquiryEdited, ResponseSent, decode_inquiry
 from shared.kit.database import SLICE, Connection, affected
 
 
@@ -108,6 +109,38 @@ async def list_parked(connection: Connection, targets: Collection[str]) -> list[
     )
     found = ((row["target"], decode_inquiry(row["type"], row["body"].encode())) for row in rows)
     return [(target, event) for target, event in found if event is not None]
+
+
+async def list_overdue(connection: Connection, since: datetime, limit: int) -> list[AnyIntakeEvent]:
+    """Updates parked since an instant whose target is there all the same; none while another one is asking.
+
+    Edits of inquiries that are registered, and responses to somebody who has an open lead and had written before.
+    """
+    if not await connection.fetchval("SELECT pg_try_advisory_xact_lock(hashtextextended('overdue updates', 0))"):
+        return []
+    rows = await connection.fetch(
+        f"""
+        SELECT DISTINCT ON (dedupe_key) type, body FROM parked_updates AS parked
+        WHERE parked_at >= $1 AND CASE type
+            WHEN $2 THEN EXISTS (
+                SELECT FROM claims JOIN inquiries USING (lead_id, receipt_id)
+                WHERE claims.dedupe_key = substr(target, length('inquiry:') + 1)
+            )
+            WHEN $3 THEN EXISTS (
+                SELECT FROM identities JOIN leads USING (person_id) JOIN inquiries ON inquiries.lead_id = leads.id
+                WHERE identities.kind = split_part(target, ':', 2) AND scope = split_part(target, ':', 3)
+                    AND match_key = split_part(target, ':', 4) AND {IS_OPEN} AND inquiries.sent_at <= parked.sent_at
+            )
+        END
+        ORDER BY dedupe_key LIMIT $4
+        """,  # noqa: S608 (a constant of ours)  # nosec B608
+        since,
+        event_type(InquiryEdited),
+        event_type(ResponseSent),
+        limit,
+    )
+    found = (decode_inquiry(row["type"], row["body"].encode()) for row in rows)
+    return [event for event in found if event is not None]
 
 
 async def park(connection: Connection, parked: Sequence[Parked], now: datetime) -> None:

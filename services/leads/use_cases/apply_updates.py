@@ -2,8 +2,8 @@
 
 Called by the registration, in its transaction and under its locks: updates are applied among the inquiries of a
 batch, before numbers are taken. An update and its target lock the same address where they come from the same
-identity, so that the later one sees the other. Where they do not, and two consumers read them in the same moment, the
-update stays parked until it is pruned: that is the one gap, and needs an id that rotates between the two.
+identity, so that the later one sees the other; where they do not, a sweep (`release_parked_updates`) brings them
+together.
 """
 
 from collections.abc import Collection, Iterable, Sequence

@@ -32,6 +32,8 @@ from shared.kit.identifiers import new_id_text
 from shared.kit.lean_events import EncodedEvent
 from shared.kit.outbox import OutboxRow
 
+# How far back a sweep looks for updates that missed their target: longer than any transaction or standstill of it.
+_OVERDUE = timedelta(hours=6)
 _PENDING = NUMBER_PENDING.encode()
 
 
@@ -85,6 +87,23 @@ async def register_inquiries(
     settlements = _settlements(inquiries, book.answers, known, now)
     opened = await _announce(connection, book.leads, settlements, now, policy)
     return {key: _answer(book.answers.get(key), known.get(key), opened) for key in unique}
+
+
+async def release_parked_updates(connection: Connection, now: datetime, policy: HandOverPolicy, limit: int) -> int:
+    """Apply updates that wait although their target is there, and return how many there were.
+
+    An update and its target that are registered at the same time do not see each other, unless they share an address
+    on which one waits for the other: an edit may come from another id of the sender, and what we write locks nothing.
+    """
+    events = await updates.list_overdue(connection, now - _OVERDUE, limit)
+    if events:
+        forms = FormBook(events=events)
+        book = await _place(connection, forms, now, {})
+        book.stored.update(event.dedupe_key for event in events)
+        book.released.update(key for key, answer in book.answers.items() if answer.lead is not None)
+        await _write(connection, book, forms, now, "system", policy.wait_after(0))
+        await _announce(connection, book.leads, (), now, policy)
+    return len(events)
 
 
 async def _place(connection: Connection, forms: FormBook, now: datetime, extras: Mapping[str, Extras]) -> UpdateBook:
