@@ -90,6 +90,25 @@ async def numbers_have_no_gap(evidence: Evidence) -> list[str]:
     ]
 
 
+async def nothing_points_at_nothing(evidence: Evidence) -> list[str]:
+    """What registration writes belongs to a lead or a person that is there: no foreign key sees to it."""
+    leads = evidence.databases["leads"]
+    breaches = []
+    for table, column, target in (
+        ("history", "lead_id", "leads"),
+        ("inquiries", "lead_id", "leads"),
+        ("claims", "lead_id", "leads"),
+        ("identities", "person_id", "people"),
+    ):
+        query = (
+            f"SELECT count(*) FROM {table} WHERE {column} IS NOT NULL"
+            f" AND NOT EXISTS (SELECT FROM {target} WHERE {target}.id = {column})"
+        )
+        if count := await leads.fetchval(query):
+            breaches.append(f"{count} rows of {table} have a {column} that is nowhere")
+    return breaches
+
+
 async def a_person_has_one_open_lead(evidence: Evidence) -> list[str]:
     """Whatever index there is: nobody has two leads that are open."""
     rows = await evidence.databases["leads"].fetch(
@@ -197,6 +216,7 @@ CHECKS: Final[tuple[Callable[[Evidence], Awaitable[list[str]]], ...]] = (
     receipts_and_claims_agree,
     every_message_is_kept_once_with_its_sender,
     numbers_have_no_gap,
+    nothing_points_at_nothing,
     a_person_has_one_open_lead,
     every_open_lead_is_owned_or_queued,
     nobody_is_over_capacity,

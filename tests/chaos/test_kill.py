@@ -139,6 +139,10 @@ SEEDED = {
         "leads",
         "UPDATE leads SET serial = serial + 100000 WHERE id = (SELECT min(id) FROM leads)",
     ),
+    "nothing_points_at_nothing": (
+        "leads",
+        "UPDATE identities SET person_id = -1 WHERE id = (SELECT min(id) FROM identities)",
+    ),
     "a_person_has_one_open_lead": (
         "leads",
         "DROP INDEX {open_lead_index}; UPDATE leads SET person_id = (SELECT min(person_id) FROM leads)",
