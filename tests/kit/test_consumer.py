@@ -18,7 +18,7 @@ from shared.contracts.events import EVENT_TYPE_HEADER
 from shared.contracts.topics import Topic
 from shared.kit import inbox
 from shared.kit.broker import Broker
-from shared.kit.consumer import Consumer, GroupSettings
+from shared.kit.consumer import Consumer, GroupSettings, _Drain
 from shared.kit.database import Connection, Database
 from shared.kit.health import lags_of
 from shared.kit.records import Received, Record, from_kafka
@@ -311,3 +311,17 @@ async def test_an_unexpected_failure_repeats_the_batch(
     async with running(consuming_worker(consumer, bootstrap_servers)):
         await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
     assert list(range(10)) == sorted(await effects(database))
+
+
+async def test_a_commit_of_offsets_does_not_outlive_a_rebalance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the batch in hand does not end in time, the commit of the one before it is given up with the partitions."""
+    monkeypatch.setattr("shared.kit.consumer._DRAIN", timedelta(milliseconds=50))
+    drain = _Drain()
+    commit = drain.commit = asyncio.create_task(asyncio.sleep(60))
+    async with drain.busy:
+        await drain.on_partitions_revoked(())
+        await asyncio.wait([commit], timeout=1)
+        assert commit.cancelled()
+    # The batch that went on ends without a commit to wait for.
+    await drain.settle()
+    assert 1 == drain.generation
