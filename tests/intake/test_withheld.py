@@ -1,5 +1,6 @@
 """Passwords and payment cards: what looks like one never becomes part of a receipt."""
 
+import time
 from typing import Any
 
 import pytest
@@ -50,6 +51,14 @@ def test_a_card_number_is_removed(number: str, told: str, gap: str) -> None:
 def test_what_is_no_card_number_stays(text: str) -> None:
     """Phone numbers, times and numbers with another check digit are kept as they came."""
     assert text == without_cards(text)
+
+
+@pytest.mark.parametrize("text", ["4 " * 32_000, "4222222222222 " * 5_000], ids=range(2))
+def test_no_text_takes_long(text: str) -> None:
+    """Whatever a sender makes of digits costs a moment, and no depth of the stack."""
+    started = time.thread_time()
+    without_cards(text)
+    assert time.thread_time() - started < 1
 
 
 SECRET_NAMES = [

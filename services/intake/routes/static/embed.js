@@ -26,7 +26,8 @@
       const groups = run[0] === "+" ? [] : run.match(/\d+/g);
       return groups.some((_, first) => {
         let digits = "";
-        return groups.slice(first).some((group) => {
+        // No card has more than 19 digits.
+        return groups.slice(first, first + 19).some((group) => {
           digits += group;
           return digits.length >= shortest && isCard.test(digits) && hasCheckDigit(digits);
         });
