@@ -297,6 +297,25 @@ async def test_fields_are_mapped_as_the_form_says(
     assert ("When?", {"extra": extra}) == (outcome.text, outcome.content)
 
 
+@pytest.mark.parametrize("stray", [{"email": ""}, {"email": "shop@example.com"}], ids=["empty", "filled"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
+async def test_a_listed_field_goes_before_a_stray_one(
+    inside: httpx2.AsyncClient,
+    database: Database,
+    form_key: str,
+    create: Callable[..., Any],
+    stray: dict[str, str],
+    is_first: bool,
+) -> None:
+    """What the form lists is not lost to another field that happens to have our own name."""
+    await create(fields=[{"name": "correo", "maps_to": "email"}])
+    listed = {"correo": "noor@example.com"}
+    await inside.post(f"/forms/{form_key}", json=stray | listed if is_first else listed | stray)
+    (outcome,) = await outcomes(database)
+    assert isinstance(outcome, Inquiry)
+    assert "noor@example.com" == outcome.sender.email
+
+
 async def test_first_and_last_touch_are_kept(
     inside: httpx2.AsyncClient, database: Database, form_key: str, create: Callable[..., Any]
 ) -> None:

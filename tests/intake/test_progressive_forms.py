@@ -397,6 +397,15 @@ async def test_a_robot_freezes_nothing(
     assert (None, True) == (first["consent"], person["consent"]["is_given"])
 
 
+async def test_consent_names_the_page(create: Begin, begin: Begin, database: Database) -> None:
+    """The page is what it says itself: across origins a referrer is a site only."""
+    await create(consent_field="agree", consent_text="We write.", consent_version="1")
+    page = "https://shop.example/tours"
+    await begin({"Referer": "https://shop.example/"}, fields=FIELDS | {"agree": "on"}, page_url=page, submitted=True)
+    (receipt,) = await kept(database)
+    assert (page, page) == (receipt["consent"]["page_url"], receipt["page_url"])
+
+
 async def test_the_first_field_is_never_too_quick(
     create: Begin, begin: Begin, outside: httpx2.AsyncClient, database: Database
 ) -> None:

@@ -15,6 +15,8 @@ MOST_FIELDS = 100
 MOST_PAIRS = MOST_FIELDS * 4
 LONGEST_NAME = 100
 LONGEST_POST = 100_000
+SMALL_FORM = 16 * 1024
+"""How many bytes are checked so quickly that nobody notices, whatever they are."""
 REDIRECT_FIELD = "redirect_to"
 _LONGEST_VALUE = 4_000
 _LONGEST = {
@@ -154,6 +156,9 @@ def _known_name(name: str, fields: Mapping[str, Any], mapping: Mapping[str, str 
         # Kept as extra by the form's own wish, so that its name must not mean anything.
         return mapping[name] or (f"{name} (extra)" if name in _LONGEST or name in OWN_FIELDS else name)
     known = guess_name(name) or name
+    if known == name and known in mapping.values():
+        # What the form lists under another name is not what has this one by chance.
+        return f"{name} (extra)"
     return name if known != name and (known in fields or known in mapping.values()) else known
 
 

@@ -12,6 +12,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from services.intake.domain.forms import (
     MOST_PAIRS,
     NO_MAPPING,
+    SMALL_FORM,
     FormUnreadable,
     check_fields,
     join_pairs,
@@ -25,7 +26,6 @@ from shared.kit.problems import Problem
 
 # All that a form may say, with each byte escaped to three.
 FORM_LIMIT = 320 * 1024
-_SMALL = 64 * 1024
 _MOST_FILES = 100
 _MULTIPART = "multipart/form-data"
 # Threads of their own, so that a flood of forms does not hold up the webhooks, which split in threads as well.
@@ -61,7 +61,7 @@ async def read_pairs(headers: Headers, raw: bytes) -> dict[str, Any]:
 
 
 async def _aside(raw: bytes, read: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> dict[str, Any]:
-    if len(raw) <= _SMALL:
+    if len(raw) <= SMALL_FORM:
         return await read()
     return await asyncio.get_running_loop().run_in_executor(_READERS, lambda: asyncio.run(read()))
 

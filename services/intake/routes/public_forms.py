@@ -71,7 +71,9 @@ class PublicForms:
             "capture_before_submit": form.capture_before_submit,
             "withheld": {"names": NAMES_PATTERN, "cards": CARDS_PATTERN},
         }
-        return JSONResponse(body, headers=cors(form, request) | {"Cache-Control": "public, max-age=60"})
+        return JSONResponse(
+            body, headers=cors(form, request) | {"Cache-Control": "public, max-age=60", "Vary": "Origin"}
+        )
 
     async def post(self, request: Request) -> Response:
         """Take a form: 201 with the lead's uuid for scripts, 303 or a page for browsers, 422 for a bad field."""

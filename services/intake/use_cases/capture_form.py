@@ -1,13 +1,14 @@
 """A form is being filled in: one receipt for each thing that its page tells, under a uuid that works at once."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from services.intake.domain.form_rules import FormRules
-from services.intake.domain.forms import FieldRefused, content_hash
+from services.intake.domain.forms import SMALL_FORM, FieldRefused, content_hash
 from services.intake.domain.items import Item, make_item
 from services.intake.domain.progress import RIGHT_MEMBER, Progress, read_progress
 from services.intake.domain.spam import Guards, spam_reason, take_guards
@@ -21,6 +22,7 @@ from shared.contracts.words import Channel
 from shared.kit.database import Connection, Database
 from shared.kit.identifiers import new_id
 from shared.kit.privacy import keyed_hash
+from shared.kit.text import dump_json
 
 FIRST, FURTHER = "form", "form progress"
 
@@ -84,7 +86,7 @@ class CaptureForm:
         Raises `FieldRefused`, `CaptureNotAllowed`, `FormFrozen`, `KeyUsedForOtherContent`, or what is transient of a
         database that hangs.
         """
-        request, lead_uuid = self._read(form, told, seen), new_id()
+        request, lead_uuid = await self._read(form, told, seen), new_id()
         if not (any(request.fields.values()) or request.progress.experiences or request.progress.is_submitted):
             raise FieldRefused("fields", "missing", "tell at least one field that the form asks for, or an experience")
         try:
@@ -113,7 +115,7 @@ class CaptureForm:
 
         Raises as `begin` does, and `FormFrozen` after a submission.
         """
-        request = self._read(form, told, seen)
+        request = await self._read(form, told, seen)
         number = request.progress.sequence
         # Numbered requests are known again for ever, by their receipt; the others by their key alone.
         key = (FURTHER, str(lead_uuid), str(new_id() if number is None else number), request.content)
@@ -124,7 +126,13 @@ class CaptureForm:
         await keep_post(self.database, self.stamp, post, item, lead_uuid, condition=condition)
         return request.progress.is_submitted
 
-    def _read(self, form: FormRules, told: Mapping[str, Any], seen: Circumstances) -> _Request:
+    async def _read(self, form: FormRules, told: Mapping[str, Any], seen: Circumstances) -> _Request:
+        """Check what a page told; in a thread where it is long enough that others would notice."""
+        if len(dump_json(dict(told))) <= SMALL_FORM:
+            return self._check(form, told, seen)
+        return await asyncio.to_thread(self._check, form, told, seen)
+
+    def _check(self, form: FormRules, told: Mapping[str, Any], seen: Circumstances) -> _Request:
         now = self.stamp.clock.now()
         progress = read_progress(told, form, now)
         if not (progress.is_submitted or form.capture_before_submit):
@@ -135,6 +143,8 @@ class CaptureForm:
 
     def _item(self, request: _Request, sequence: int, key: tuple[str, ...], flags: list[str]) -> Item:
         form, progress, seen = request.form, request.progress, request.seen
+        # Across origins a browser's referrer is no page, only a site.
+        seen = replace(seen, page_url=progress.page_url or seen.page_url)
         consent, fields = take_consent(form, request.fields, seen, request.now)
         if form.consent_field not in request.fields and not progress.is_submitted:
             # The page has not come to the question yet.
@@ -142,7 +152,6 @@ class CaptureForm:
         if progress.attribution:
             fields = fields | {"attribution": progress.attribution}
         body = describe_post(form, fields, seen) | {"consent": consent, "flags": flags, "spam": request.spam}
-        body["page_url"] = progress.page_url or seen.page_url
         body["progress"] = {
             "sequence": sequence if progress.sequence is None else progress.sequence,
             "step": progress.step,

@@ -8,6 +8,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from services.intake.domain.form_rules import Provider
+from services.intake.domain.forms import guess_name
+from services.intake.domain.withheld import is_withheld
 from services.intake.storage.tables import WebForm
 from shared.kit.database import Database
 from shared.kit.sealing import Seal
@@ -118,6 +120,10 @@ def _require_consistent(form: WebForm) -> None:
     if form.consent_field and not (form.consent_text and form.consent_version):
         missing = "consent_version" if form.consent_text else "consent_text"
         raise FormInconsistent(missing, "consent is recorded with its text's version: set both")
+    for guard in ("honeypot_field", "consent_field"):
+        name = getattr(form, guard)
+        if name and name not in listed and (guess_name(name) or is_withheld(name)):
+            raise FormInconsistent(guard, "a field of this name is read as something else: give it a name of its own")
     if form.honeypot_field in listed or (form.honeypot_field and form.honeypot_field == form.consent_field):
         raise FormInconsistent("honeypot_field", "no field that people fill in may be the honeypot")
     if form.provider_header and form.provider != Provider.GENERIC:

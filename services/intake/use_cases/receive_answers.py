@@ -15,7 +15,7 @@ from shared.kit.identifiers import new_id
 from shared.kit.privacy import keyed_hash
 from shared.kit.text import UnreadableJson, parse_json
 
-_SMALL = 64 * 1024
+_SMALL = 16 * 1024
 
 
 @dataclass(frozen=True)
