@@ -100,6 +100,14 @@ def test_the_short_way_ends_where_the_long_one_does(raw: bytes) -> None:
     check_short_way(raw)
 
 
+@pytest.mark.parametrize("contacts", [7, 1.5, True, None, "x", {"a": 1}, [], [None]])
+def test_contacts_of_any_shape_are_split(contacts: Any) -> None:
+    """What is no list of contacts raises nothing, and is split as the long way splits it."""
+    delivery = whatsapp_messages(message())
+    delivery["entry"][0]["changes"][0]["value"]["contacts"] = contacts
+    check_short_way(dump(delivery))
+
+
 odd = trees | st.sampled_from([LUPE, "messages", " messages ", " ", "edit", "unsupported", {"id": "1"}, [LUPE], [{}]])
 
 

@@ -345,6 +345,19 @@ async def test_experiences_are_kept_as_the_form_tells_them(database: Database) -
     assert ["Lagoon"] == [row["name"] for row in await rows(database, query)]
 
 
+async def test_an_experience_that_is_told_twice_is_one(database: Database) -> None:
+    """A script tells it, and the page's own post again: at once, later, or before anybody knows that they are one's."""
+    reef = (Experience(name="Night at the reef", date="2026-12-24", passenger_count=2),)
+    forms = [UUID(int=FORM.int + number) for number in range(4)]
+    both = [begun(f"form {n}", form, fields={"phone": ANA}, experiences=reef) for n, form in enumerate(forms[:2])]
+    await register(database, *both)
+    await go(database, begun("form 2", forms[2], fields={"phone": ANA}, experiences=reef))
+    await go(database, begun("form 3", forms[3], experiences=reef))
+    await go(database, further(1, {"phone": ANA}, forms[3]))
+    query = "SELECT name, leads.lead_uuid FROM experiences JOIN leads ON leads.id = lead_id"
+    assert [{"name": "Night at the reef", "lead_uuid": forms[0]}] == await rows(database, query)
+
+
 async def test_two_requests_at_once_both_count(database: Database) -> None:
     """Whoever commits first, neither is lost, nor a version or a line of history."""
     names = [f"field {number}" for number in range(20)]

@@ -134,6 +134,21 @@ async def write_experiences(connection: Connection, drafts: Sequence[FormDraft],
     )
 
 
+async def drop_repeated_experiences(connection: Connection, lead_ids: Collection[int]) -> None:
+    """Keep one of the experiences of locked leads that visitors told twice: by a script, and by the page's own post."""
+    await connection.execute(
+        """
+        DELETE FROM experiences AS later USING experiences AS earlier
+        WHERE later.lead_id = ANY($1::bigint[]) AND earlier.lead_id = later.lead_id AND earlier.id < later.id
+          AND later.actor = 'visitor' AND earlier.actor = 'visitor'
+          AND (later.name, later.date, later.passengers, later.passenger_count, later.details)
+            IS NOT DISTINCT FROM
+              (earlier.name, earlier.date, earlier.passengers, earlier.passenger_count, earlier.details)
+        """,
+        list(lead_ids),
+    )
+
+
 async def prune_drafts(connection: Connection, before: datetime) -> int:
     """Forget a slice of the drafts that nothing was added to since an instant: what they said is in their leads."""
     status = await connection.execute(

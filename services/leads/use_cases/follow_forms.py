@@ -60,3 +60,7 @@ async def write_forms(connection: Connection, forms: FormBook, now: datetime) ->
         await form_drafts.save_drafts(connection, changed)
         await form_drafts.show_in_inquiries(connection, changed)
         await form_drafts.write_experiences(connection, changed, now)
+        concerned = {draft.lead_id for draft in changed if draft.lead_id is not None}
+        await form_drafts.drop_repeated_experiences(
+            connection, concerned.union(merger.target.id for merger in forms.mergers)
+        )

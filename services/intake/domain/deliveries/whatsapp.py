@@ -58,10 +58,10 @@ def find_usual(delivery: Any) -> Item | None:
         (message,), contacts = value["messages"], value["contacts"]
         ids = as_id(entry["id"]), as_id(metadata["phone_number_id"]), as_id(message["type"]), as_id(message["id"])
         names = delivery["object"], change["field"]
+        sizes = len(delivery), len(entry), len(change), len(value), len(contacts)
     except (KeyError, TypeError, ValueError, IndexError):
         return None
     entry_id, account, kind, message_id = ids
-    sizes = len(delivery), len(entry), len(change), len(value), len(contacts)
     if sizes != (2, 2, 2, 4, 1) or names != (_OBJECT, "messages") or "messaging_product" not in value:
         return None
     if not (entry_id and account and kind and message_id) or kind in _OTHERS_IDS or not isinstance(contacts, list):
