@@ -1,6 +1,7 @@
 """The way to Postgres: asyncpg transactions where machines hurry, SQLModel sessions where people ask."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -80,6 +81,14 @@ def violated_constraint(error: BaseException) -> str | None:
     return getattr(_driver_error(error), "constraint_name", None)
 
 
+class _DatabaseConnection(asyncpg.Connection):
+    """A connection that carries the ids which `sequences.take_ids` has fetched ahead, by sequence."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.spare_ids: dict[str, deque[int]] = {}
+
+
 class Database:
     """One service's database.
 
@@ -118,6 +127,7 @@ class Database:
         """Make the pools. Connects on first use, so that a service starts while its database is still away."""
         self._pool = asyncpg.create_pool(
             self._url,
+            connection_class=_DatabaseConnection,
             min_size=0,
             max_size=self._pool_size,
             server_settings=self._server_settings,
@@ -138,7 +148,11 @@ class Database:
 
     async def _connect(self) -> Connection:
         connection: Connection = await asyncpg.connect(
-            self._url, server_settings=self._server_settings, timeout=10, command_timeout=self._command_timeout
+            self._url,
+            connection_class=_DatabaseConnection,
+            server_settings=self._server_settings,
+            timeout=10,
+            command_timeout=self._command_timeout,
         )
         return connection
 

@@ -7,6 +7,9 @@ from shared.contracts.events import Event, event_type
 from shared.contracts.topics import Topic
 from shared.kit.database import Connection
 from shared.kit.lean_events import EncodedEvent
+from shared.kit.writes import Target, Writes
+
+_OUTBOX = Target("outbox", {"topic": "text", "key": "text", "type": "text", "body": "bytea"})
 
 
 class OutboxRow(NamedTuple):
@@ -24,13 +27,7 @@ async def append(connection: Connection, topic: Topic, events: Iterable[tuple[ob
     Two transactions about the same key must be ordered by a lock that both take before they append, such as the
     row of the lead; then the identity column has their order.
     """
-    rows = [
-        (str(key), event.type, event.body)
-        if isinstance(event, EncodedEvent)
-        else (str(key), event_type(event), event.model_dump_json().encode())
-        for key, event in events
-    ]
-    await append_raw(connection, topic.name, rows)
+    await append_raw(connection, topic.name, [_encoded(key, event) for key, event in events])
 
 
 async def append_raw(connection: Connection, topic: str, rows: Iterable[tuple[str, str, bytes]]) -> None:
@@ -39,6 +36,23 @@ async def append_raw(connection: Connection, topic: str, rows: Iterable[tuple[st
 
 
 async def append_rows(connection: Connection, rows: Sequence[OutboxRow]) -> None:
-    """Write rows of any topics in the caller's transaction, in the order given; by COPY, the cheapest way for many."""
-    if rows:
-        await connection.copy_records_to_table("outbox", records=rows, columns=OutboxRow._fields)
+    """Write rows of any topics in the caller's transaction, in the order given."""
+    writes = Writes(connection)
+    gather_rows(writes, rows)
+    await writes.send()
+
+
+def gather(writes: Writes, topic: Topic, events: Iterable[tuple[object, Event | EncodedEvent]]) -> None:
+    """`append` together with other writes."""
+    gather_rows(writes, [OutboxRow(topic.name, *_encoded(key, event)) for key, event in events])
+
+
+def gather_rows(writes: Writes, rows: Sequence[OutboxRow]) -> None:
+    """`append_rows` together with other writes."""
+    writes.insert(_OUTBOX, rows)
+
+
+def _encoded(key: object, event: Event | EncodedEvent) -> tuple[str, str, bytes]:
+    if isinstance(event, EncodedEvent):
+        return str(key), event.type, event.body
+    return str(key), event_type(event), event.model_dump_json().encode()

@@ -6,6 +6,7 @@ from datetime import datetime
 from services.leads.domain.assignments import Answer, Refusal, Standing
 from shared.contracts.words import LeadStatus
 from shared.kit.database import Connection
+from shared.kit.writes import Writes
 
 
 async def lock_standings(connection: Connection, lead_ids: Collection[int]) -> dict[int, Standing]:
@@ -48,9 +49,9 @@ async def list_answers(connection: Connection, lead_ids: Collection[int]) -> dic
     return {(answer.lead_id, answer.decision_number): answer for answer in answers}
 
 
-async def add_answers(connection: Connection, answers: Sequence[Answer], now: datetime, *, tell_at: datetime) -> None:
+def add_answers(writes: Writes, answers: Sequence[Answer], now: datetime, *, tell_at: datetime) -> None:
     """Keep answers, so that the same decisions have no second effect; applied ones are told again from `tell_at` on."""
-    await connection.execute(
+    writes.add(
         """
         INSERT INTO assignment_answers (
             lead_id, decision_number, decision_id, member_id, previous_member_id, is_applied, reason, lead_version,
@@ -74,9 +75,9 @@ async def add_answers(connection: Connection, answers: Sequence[Answer], now: da
     )
 
 
-async def save_owners(connection: Connection, standings: Sequence[Standing], now: datetime) -> None:
+def save_owners(writes: Writes, standings: Sequence[Standing], now: datetime) -> None:
     """Give locked leads their owners; nobody needs to be reminded of them any more."""
-    await connection.execute(
+    writes.add(
         """
         UPDATE leads SET
             assigned_id = row.assigned_id, decision_number = row.decision_number, version = row.version,

@@ -13,23 +13,48 @@ from services.leads.domain.numbers import lead_number
 from services.leads.domain.openings import Contact, OpenLead
 from services.leads.storage.numbering import Opening
 from shared.kit.database import Connection
+from shared.kit.writes import Target, Writes
 
-_COLUMNS = (
-    "id", "lead_uuid", "number", "business_date", "serial", "person_id", "source", "channel", "account", "thread",
-    "is_ready", "is_repeat", "repeat_of_id", "preferred_owner_id", "version", "created_at", "updated_at",
-    "hand_over_at", "step", "first_response_at", *Contact.__slots__,
-)  # fmt: skip
+_LEADS = Target(
+    "leads",
+    {
+        "id": "bigint",
+        "lead_uuid": "uuid",
+        "number": "text",
+        "business_date": "date",
+        "serial": "int",
+        "person_id": "bigint",
+        "source": "text",
+        "channel": "text",
+        "account": "text",
+        "thread": "text",
+        "is_ready": "boolean",
+        "is_repeat": "boolean",
+        "repeat_of_id": "bigint",
+        "preferred_owner_id": "bigint",
+        "version": "int",
+        "created_at": "timestamptz",
+        "updated_at": "timestamptz",
+        "hand_over_at": "timestamptz",
+        "step": "smallint",
+        "first_response_at": "timestamptz",
+        **dict.fromkeys(Contact.__slots__, "text"),
+    },
+)
 _contact_values = attrgetter(*Contact.__slots__)
 
 
 async def open_batch(
-    connection: Connection, openings: Sequence[Opening], now: datetime, hand_over_after: timedelta
+    writes: Writes, openings: Sequence[Opening], now: datetime, hand_over_after: timedelta
 ) -> dict[int, str]:
-    """Take numbers in the order given and insert the leads; returns the numbers by lead. Commit right after this.
+    """Take numbers in the order given and leave the leads in `writes`; returns the numbers by lead.
 
+    Send the writes and commit right after this. What is many rows is written before.
     Waits for another transaction that has taken numbers of the same day and has not committed yet.
     """
-    serials = await _take_serials(connection, Counter(lead.business_date for lead, _ in openings))
+    if writes.is_large:
+        await writes.send()
+    serials = await _take_serials(writes.connection, Counter(lead.business_date for lead, _ in openings))
     hand_over_at = now + hand_over_after
     numbers: dict[int, str] = {}
     rows = []
@@ -44,7 +69,7 @@ async def open_batch(
             *_contact_values(lead.contact),
         )  # fmt: skip
         rows.append(row)
-    await connection.copy_records_to_table("leads", records=rows, columns=_COLUMNS)
+    writes.insert(_LEADS, rows)
     return numbers
 
 
@@ -63,9 +88,9 @@ async def _take_serials(connection: Connection, wanted: Mapping[date | None, int
     return {day: iter(range(last - wanted[day] + 1, last + 1)) for day, last in rows}
 
 
-async def mark_rivals(connection: Connection, rivals: Sequence[OpenLead]) -> None:
-    """Write the `repeat_of_id` of locked leads that is a new one, which had to be there before."""
-    await connection.execute(
+def mark_rivals(writes: Writes, rivals: Sequence[OpenLead]) -> None:
+    """Write the `repeat_of_id` of locked leads that is a new one, which goes before or together with it."""
+    writes.add(
         """
         UPDATE leads SET repeat_of_id = row.repeat_of_id
         FROM unnest($1::bigint[], $2::bigint[]) AS row (id, repeat_of_id) WHERE leads.id = row.id

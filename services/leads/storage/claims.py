@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from shared.kit.database import Connection
+from shared.kit.writes import Writes
 
 
 class Claimed(NamedTuple):
@@ -61,10 +62,10 @@ async def list_claimed(connection: Connection, dedupe_keys: Collection[str]) -> 
     return {row["dedupe_key"]: Claimed(*tuple(row)[1:]) for row in rows}
 
 
-async def store_outcomes(connection: Connection, outcomes: Iterable[Outcome]) -> None:
+def store_outcomes(writes: Writes, outcomes: Iterable[Outcome]) -> None:
     """Write down what became of inquiries that this transaction claimed."""
     keys, words, lead_ids = zip(*outcomes, strict=True)
-    await connection.execute(
+    writes.add(
         """
         UPDATE claims SET outcome = row.outcome, lead_id = row.lead_id
         FROM unnest($1::text[], $2::text[], $3::bigint[]) AS row (dedupe_key, outcome, lead_id)

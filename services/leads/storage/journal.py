@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.contracts.inquiries import InquiryReceived
-from shared.kit.database import Connection, JsonText
+from shared.kit.database import JsonText
 from shared.kit.text import dump_json
+from shared.kit.writes import Target, Writes
 
 
 class HistoryLine(NamedTuple):
@@ -19,20 +20,43 @@ class HistoryLine(NamedTuple):
     type: int = 1
 
 
-_HISTORY = ("lead_id", "type", "text", "actor", "occurred_at", "changes")
-_INQUIRIES = (
-    "lead_id", "receipt_id", "channel", "account", "kind", "thread", "received_at", "sent_at", "sender", "text",
-    "content", "attribution",
-)  # fmt: skip
+_HISTORY = Target(
+    "history",
+    {
+        "lead_id": "bigint",
+        "type": "smallint",
+        "text": "text",
+        "actor": "text",
+        "occurred_at": "timestamptz",
+        "changes": "jsonb",
+    },
+)
+_INQUIRIES = Target(
+    "inquiries",
+    {
+        "lead_id": "bigint",
+        "receipt_id": "uuid",
+        "channel": "text",
+        "account": "text",
+        "kind": "text",
+        "thread": "text",
+        "received_at": "timestamptz",
+        "sent_at": "timestamptz",
+        "sender": "jsonb",
+        "text": "text",
+        "content": "jsonb",
+        "attribution": "jsonb",
+    },
+)
 
 
-async def add_history(connection: Connection, lines: Sequence[HistoryLine], now: datetime) -> None:
+def add_history(writes: Writes, lines: Sequence[HistoryLine], now: datetime) -> None:
     """Write lines of history, in the order given."""
     rows = [(line.lead_id, line.type, line.text, line.actor, now, _json(line.changes)) for line in lines]
-    await connection.copy_records_to_table("history", records=rows, columns=_HISTORY)
+    writes.insert(_HISTORY, rows)
 
 
-async def add_inquiries(connection: Connection, inquiries: Sequence[tuple[int, InquiryReceived]]) -> None:
+def add_inquiries(writes: Writes, inquiries: Sequence[tuple[int, InquiryReceived]]) -> None:
     """Keep what people sent, as (lead id, inquiry)."""
     rows = [
         (
@@ -42,7 +66,7 @@ async def add_inquiries(connection: Connection, inquiries: Sequence[tuple[int, I
         )
         for lead_id, inquiry in inquiries
     ]  # fmt: skip
-    await connection.copy_records_to_table("inquiries", records=rows, columns=_INQUIRIES)
+    writes.insert(_INQUIRIES, rows)
 
 
 def _json(value: dict[str, Any]) -> JsonText:

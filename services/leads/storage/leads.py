@@ -8,6 +8,7 @@ from uuid import UUID
 from services.leads.domain.openings import Contact, EarlierLead, OpenLead, Touch
 from services.leads.storage.tables import IS_OPEN
 from shared.kit.database import Connection
+from shared.kit.writes import Writes
 
 OPEN_LEAD_COLUMNS = """
     id, person_id, lead_uuid, number, version, channel, account, thread, assigned_id, is_repeat, repeat_of_id,
@@ -83,8 +84,8 @@ async def take_lead_ids(connection: Connection, count: int) -> list[int]:
     return [row["id"] for row in rows]
 
 
-async def save_leads(
-    connection: Connection,
+def save_leads(
+    writes: Writes,
     leads: Sequence[OpenLead],
     now: datetime,
     hand_over_after: timedelta,
@@ -94,7 +95,7 @@ async def save_leads(
 
     A `repeat_of_id` that is `pending`, which is a lead that is not there yet, is left to the statement that opens it.
     """
-    await connection.execute(
+    writes.add(
         """
         UPDATE leads SET
             version = row.version, is_repeat = row.is_repeat, repeat_of_id = row.repeat_of_id,
@@ -136,9 +137,9 @@ def contact_columns(leads: Sequence[OpenLead]) -> list[list[str | None]]:
     return [[getattr(lead.contact, name) for lead in leads] for name in Contact.__slots__]
 
 
-async def add_aliases(connection: Connection, aliases: Mapping[UUID, OpenLead], now: datetime) -> None:
+def add_aliases(writes: Writes, aliases: Mapping[UUID, OpenLead], now: datetime) -> None:
     """Let further uuids lead to leads; one that got another meaning in the meantime keeps it."""
-    await connection.execute(
+    writes.add(
         """
         INSERT INTO lead_aliases (lead_uuid, lead_id, created_at)
         SELECT lead_uuid, lead_id, $3 FROM unnest($1::uuid[], $2::bigint[]) AS row (lead_uuid, lead_id)

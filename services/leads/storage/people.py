@@ -8,6 +8,8 @@ from services.leads.domain.people import Address, Candidate, Reason, StatedName
 from shared.contracts.inquiries import Identity
 from shared.contracts.words import Evidence
 from shared.kit.database import Connection
+from shared.kit.sequences import take_ids
+from shared.kit.writes import Target, Writes
 
 
 class Writing(NamedTuple):
@@ -37,8 +39,7 @@ class StoredPerson(NamedTuple):
 
 async def take_person_ids(connection: Connection, count: int) -> list[int]:
     """New ids for people who may turn out to be needed; unused ones are lost, which harms nobody."""
-    rows = await connection.fetch("SELECT nextval('people_id_seq') AS id FROM generate_series(1, $1::int)", count)
-    return [row["id"] for row in rows]
+    return await take_ids(connection, "people_id_seq", count)
 
 
 async def lock_addresses(
@@ -139,7 +140,17 @@ async def list_names(connection: Connection, person_ids: Collection[int]) -> dic
     return {row["id"]: StatedName(row["first_name"], row["last_name"]) for row in rows}
 
 
-_PEOPLE = ("id", "first_name", "last_name", "profile_name", "created_at", "updated_at")
+_PEOPLE = Target(
+    "people",
+    {
+        "id": "bigint",
+        "first_name": "text",
+        "last_name": "text",
+        "profile_name": "text",
+        "created_at": "timestamptz",
+        "updated_at": "timestamptz",
+    },
+)
 
 
 async def list_anonymous(connection: Connection, person_ids: Collection[int]) -> set[int]:
@@ -154,19 +165,15 @@ async def list_anonymous(connection: Connection, person_ids: Collection[int]) ->
     return {row["id"] for row in rows}
 
 
-async def add_people(
-    connection: Connection, people: Sequence[tuple[int, StatedName, str | None]], now: datetime
-) -> None:
+def add_people(writes: Writes, people: Sequence[tuple[int, StatedName, str | None]], now: datetime) -> None:
     """Insert people as (id, stated name, profile name)."""
     rows = [(person_id, name.first, name.last, profile, now, now) for person_id, name, profile in people]
-    await connection.copy_records_to_table("people", records=rows, columns=_PEOPLE)
+    writes.insert(_PEOPLE, rows)
 
 
-async def rename_people(
-    connection: Connection, people: Sequence[tuple[int, StatedName, str | None]], now: datetime
-) -> None:
+def rename_people(writes: Writes, people: Sequence[tuple[int, StatedName, str | None]], now: datetime) -> None:
     """Write the stated and the profile names of locked people, as (id, stated name, profile name)."""
-    await connection.execute(
+    writes.add(
         """
         UPDATE people SET
             first_name = row.first_name, last_name = row.last_name, profile_name = row.profile_name,

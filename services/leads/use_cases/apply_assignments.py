@@ -12,6 +12,7 @@ from shared.contracts.events import Event
 from shared.contracts.topics import LEAD_EVENTS
 from shared.kit import outbox
 from shared.kit.database import Connection
+from shared.kit.writes import Writes
 
 
 async def apply_assignments(connection: Connection, decisions: Sequence[AssignmentDecided], now: datetime) -> None:
@@ -24,6 +25,7 @@ async def apply_assignments(connection: Connection, decisions: Sequence[Assignme
         return
     lead_ids = {decision.lead_id for decision in decisions}
     before = await assignments.lock_standings(connection, lead_ids)
+    # By a statement of its own: that of the lock does not see what those have answered who were waited for.
     desk = Desk(standings=dict(before), answered=await assignments.list_answers(connection, lead_ids))
     events: list[tuple[int, Event]] = []
     lines: list[HistoryLine] = []
@@ -35,13 +37,14 @@ async def apply_assignments(connection: Connection, decisions: Sequence[Assignme
         events.append((answer.lead_id, event))
         if len(desk.fresh) > known and answer.reason is None:
             lines.append(_history(decision, answer))
+    writes = Writes(connection)
     if owned := changed(before, desk.standings):
-        await assignments.save_owners(connection, owned, now)
+        assignments.save_owners(writes, owned, now)
     if desk.fresh:
-        await assignments.add_answers(connection, desk.fresh, now, tell_at=now + TELLING.first)
-    if lines:
-        await journal.add_history(connection, lines, now)
-    await outbox.append(connection, LEAD_EVENTS, events)
+        assignments.add_answers(writes, desk.fresh, now, tell_at=now + TELLING.first)
+    journal.add_history(writes, lines, now)
+    outbox.gather(writes, LEAD_EVENTS, events)
+    await writes.send()
 
 
 def _history(decision: AssignmentDecided, answer: Answer) -> HistoryLine:

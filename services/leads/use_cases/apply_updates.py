@@ -26,6 +26,7 @@ from shared.contracts.inquiries import (
 )
 from shared.contracts.words import SettlementOutcome
 from shared.kit.database import Connection
+from shared.kit.writes import Writes
 
 
 @dataclass(slots=True)
@@ -106,20 +107,29 @@ async def open_update_book(
     )
 
 
-async def write_updates(connection: Connection, book: UpdateBook, now: datetime) -> None:
+async def write_updates(writes: Writes, book: UpdateBook, now: datetime) -> None:
     """Write what the updates of a batch changed, when its inquiries are written."""
     # A completed inquiry is known under two keys.
     changed = {id(one): one for one in book.known.values() if one.is_changed}
+    released, parked = book.released & book.stored, book.parked()
+    late = _late(book.applied.keys() & book.stored, book)
+    if not (changed or book.changed_opt_outs or released or parked or late):
+        return
+    # These change inquiries and name people who may be new.
+    await writes.send()
+    connection = writes.connection
     if changed:
         await updates.save_inquiries(connection, changed.values())
     if book.changed_opt_outs:
         await updates.save_opt_outs(connection, {key: book.opt_outs[key] for key in book.changed_opt_outs})
-    if released := book.released & book.stored:
+    if released:
         await updates.release(connection, released)
-    if parked := book.parked():
+    if parked:
         await updates.park(connection, parked, now)
-    if late := _late(book.applied.keys() & book.stored, book):
-        await claims.store_outcomes(connection, late)
+    if late:
+        claims.store_outcomes(writes, late)
+        # A claim that the batch answers as well is written once more.
+        await writes.send()
 
 
 def _late(keys: Collection[str], book: UpdateBook) -> list[Outcome]:

@@ -13,6 +13,7 @@ from services.leads.storage import form_drafts, updates
 from shared.contracts.inquiries import AnyIntakeEvent, FormProgressed, InquiryReceived
 from shared.contracts.words import SettlementOutcome
 from shared.kit.database import Connection
+from shared.kit.writes import Writes
 
 
 async def open_form_book(connection: Connection, events: Sequence[AnyIntakeEvent], now: datetime) -> FormBook:
@@ -52,8 +53,13 @@ def answer_forms(forms: FormBook, book: UpdateBook) -> None:
         book.answers[event.dedupe_key] = Answer(SettlementOutcome.UPDATE, lead)
 
 
-async def write_forms(connection: Connection, forms: FormBook, now: datetime) -> None:
+async def write_forms(writes: Writes, forms: FormBook, now: datetime) -> None:
     """Write what the forms of a batch say now, when its inquiries are written."""
+    if not (forms.mergers or forms.changed):
+        return
+    # They change inquiries.
+    await writes.send()
+    connection = writes.connection
     if forms.mergers:
         await form_drafts.move_to_targets(connection, forms.mergers, now)
     if changed := [forms.drafts[lead_uuid] for lead_uuid in sorted(forms.changed)]:

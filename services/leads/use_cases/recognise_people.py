@@ -12,6 +12,7 @@ from services.leads.storage.people import StoredAddress, StoredPerson, Writing
 from shared.contracts.inquiries import AnyIntakeEvent, Identity, IdentityChanged, ResponseSent
 from shared.contracts.words import Evidence
 from shared.kit.database import Connection
+from shared.kit.writes import Writes
 
 NOBODY: Mapping[str, Visitor] = {}
 
@@ -28,7 +29,7 @@ class Recognised:
 
 
 async def recognise_people(
-    connection: Connection,
+    writes: Writes,
     inquiries: Sequence[AnyIntakeEvent],
     now: datetime,
     also: Collection[int] = (),
@@ -36,11 +37,13 @@ async def recognise_people(
 ) -> Recognised:
     """Resolve the people of a batch by their identities, and write what it teaches about them.
 
+    The people themselves are left in `writes`: nothing before the end of the registration needs their rows.
     `visitors` are those of forms in progress, by the dedupe keys of their requests.
 
     Locks the addresses, then the people who own or share them and those in `also`, each in sorted order; who is whom
     is decided only then, on rows that nobody else can change.
     """
+    connection = writes.connection
     spare_ids = await storage.take_person_ids(connection, len(inquiries))
     addresses = await _lock_addresses(connection, inquiries, spare_ids, now)
     spares = set(spare_ids)
@@ -67,7 +70,10 @@ async def recognise_people(
         else _meet(directory, inquiry, spare_id)
         for inquiry, spare_id in zip(inquiries, spare_ids, strict=True)
     ]
-    await _write_people(connection, directory, _profiles(inquiries, meetings), people, now)
+    _write_people(writes, directory, _profiles(inquiries, meetings), people, now)
+    if directory.candidates:
+        # They point at people who may be new.
+        await writes.send()
     await write_addresses(connection, directory, addresses | claimed, now)
     return Recognised(meetings, people)
 
@@ -162,8 +168,8 @@ def _profiles(inquiries: Sequence[AnyIntakeEvent], meetings: Sequence[Meeting | 
     return profiles
 
 
-async def _write_people(
-    connection: Connection,
+def _write_people(
+    writes: Writes,
     directory: Directory,
     profiles: dict[int, str | None],
     known: dict[int, StoredPerson],
@@ -178,10 +184,9 @@ async def _write_people(
             added.append((person_id, name, profile))
         elif (name, profile or before.profile_name) != before:
             renamed.append((person_id, name, profile or before.profile_name))
-    if added:
-        await storage.add_people(connection, added, now)
+    storage.add_people(writes, added, now)
     if renamed:
-        await storage.rename_people(connection, renamed, now)
+        storage.rename_people(writes, renamed, now)
 
 
 async def write_addresses(

@@ -31,6 +31,7 @@ from shared.kit.database import Connection
 from shared.kit.identifiers import new_id_text
 from shared.kit.lean_events import EncodedEvent
 from shared.kit.outbox import OutboxRow
+from shared.kit.writes import Writes
 
 # How far back a sweep looks for updates that missed their target: longer than any transaction or standstill of it.
 _OVERDUE = timedelta(hours=6)
@@ -82,10 +83,11 @@ async def register_inquiries(
     known = await claims.list_claimed(connection, old) if old else {}
     fresh = [inquiry for key, inquiry in unique.items() if key in taken]
     forms = await open_form_book(connection, fresh, now)
-    book = await _place(connection, forms, now, extras or {}) if fresh else UpdateBook(LeadBook(iter(())))
-    await _write(connection, book, forms, now, actor, policy.wait_after(0))
+    writes = Writes(connection)
+    book = await _place(writes, forms, now, extras or {}) if fresh else UpdateBook(LeadBook(iter(())))
+    await _write(writes, book, forms, now, actor, policy.wait_after(0))
     settlements = _settlements(inquiries, book.answers, known, now)
-    opened = await _announce(connection, book.leads, settlements, now, policy)
+    opened = await _announce(writes, book.leads, settlements, now, policy)
     return {key: _answer(book.answers.get(key), known.get(key), opened) for key in unique}
 
 
@@ -97,21 +99,21 @@ async def release_parked_updates(connection: Connection, now: datetime, policy: 
     """
     events = await updates.list_overdue(connection, now - _OVERDUE, limit)
     if events:
-        forms = FormBook(events=events)
-        book = await _place(connection, forms, now, {})
+        writes, forms = Writes(connection), FormBook(events=events)
+        book = await _place(writes, forms, now, {})
         book.stored.update(event.dedupe_key for event in events)
         book.released.update(key for key, answer in book.answers.items() if answer.lead is not None)
-        await _write(connection, book, forms, now, "system", policy.wait_after(0))
-        await _announce(connection, book.leads, (), now, policy)
+        await _write(writes, book, forms, now, "system", policy.wait_after(0))
+        await _announce(writes, book.leads, (), now, policy)
     return len(events)
 
 
-async def _place(connection: Connection, forms: FormBook, now: datetime, extras: Mapping[str, Extras]) -> UpdateBook:
+async def _place(writes: Writes, forms: FormBook, now: datetime, extras: Mapping[str, Extras]) -> UpdateBook:
     """Find out whom it concerns, lock them, and then, with a fresh snapshot, which leads they have and what waits."""
-    events = forms.events
+    events, connection = forms.events, writes.connection
     concerned = keys_concerned(events)
     also = await updates.list_people_of(connection, concerned) if concerned else set()
-    recognised = await recognise_people(connection, events, now, also, forms.visitors())
+    recognised = await recognise_people(writes, events, now, also, forms.visitors())
     pending = await find_pending(connection, events, recognised.meetings)
     leads_book = await _open_book(connection, events, recognised)
     leads_book.extras = extras
@@ -156,32 +158,30 @@ async def _open_book(connection: Connection, events: Sequence[AnyIntakeEvent], r
 
 
 async def _write(
-    connection: Connection, updated: UpdateBook, forms: FormBook, now: datetime, actor: str, hand_over_after: timedelta
+    writes: Writes, updated: UpdateBook, forms: FormBook, now: datetime, actor: str, hand_over_after: timedelta
 ) -> None:
-    """Write everything that needs no number."""
+    """Write everything that needs no number, or leave it in `writes` as far as nothing here needs it."""
     book = updated.leads
     if changed := book.changed():
         new_ids = {lead.id for lead in book.open.values() if lead.number is None}
-        await leads.save_leads(connection, changed, now, hand_over_after, pending=new_ids)
-    if book.placed:
-        await journal.add_inquiries(connection, [(lead.id, inquiry) for lead, inquiry in book.placed])
-    await write_updates(connection, updated, now)
-    await write_forms(connection, forms, now)
-    if book.entries:
-        lines = [HistoryLine(entry.lead.id, describe(entry), entry.changes, actor) for entry in book.entries]
-        await journal.add_history(connection, lines, now)
+        leads.save_leads(writes, changed, now, hand_over_after, pending=new_ids)
+    journal.add_inquiries(writes, [(lead.id, inquiry) for lead, inquiry in book.placed])
+    await write_updates(writes, updated, now)
+    await write_forms(writes, forms, now)
+    lines = [HistoryLine(entry.lead.id, describe(entry), entry.changes, actor) for entry in book.entries]
+    journal.add_history(writes, lines, now)
     if updated.answers:
         outcomes = [
             Outcome(key, str(answer.outcome), answer.lead.id if answer.lead else None)
             for key, answer in updated.answers.items()
         ]
-        await claims.store_outcomes(connection, outcomes)
+        claims.store_outcomes(writes, outcomes)
     if book.aliases:
-        await leads.add_aliases(connection, book.aliases, now)
+        leads.add_aliases(writes, book.aliases, now)
 
 
 async def _announce(
-    connection: Connection,
+    writes: Writes,
     book: LeadBook,
     settlements: Sequence[Settlement],
     now: datetime,
@@ -204,17 +204,22 @@ async def _announce(
     ]
     rows += [(answer.lead_id, _row(SETTLEMENTS, answer.receipt_id, answer.event)) for answer in settlements]
     rivals = [lead for lead in book.changed() if lead.repeat_of_id in new_ids]
+    if openings and book.changed():
+        # One of them may be its person's open lead no longer.
+        await writes.send()
     if book.extras and openings:
         numbered = [NumberedEvent(*row[:3], row.body.decode(), lead_id) for lead_id, row in rows if lead_id in new_ids]
-        await outbox.append_rows(connection, [row for lead_id, row in rows if lead_id not in new_ids])
+        outbox.gather_rows(writes, [row for lead_id, row in rows if lead_id not in new_ids])
+        await writes.send()
         wanted = [opening.lead.id for opening in openings]
         return await numbering.open_leads(
-            connection, openings, numbered, now, policy.wait_after(0), rivals=rivals, wanted=wanted
+            writes.connection, openings, numbered, now, policy.wait_after(0), rivals=rivals, wanted=wanted
         )
-    numbers = await batch_numbering.open_batch(connection, openings, now, policy.wait_after(0)) if openings else {}
+    numbers = await batch_numbering.open_batch(writes, openings, now, policy.wait_after(0)) if openings else {}
     if rivals:
-        await batch_numbering.mark_rivals(connection, rivals)
-    await outbox.append_rows(connection, [_numbered(row, numbers.get(lead_id or 0)) for lead_id, row in rows])
+        batch_numbering.mark_rivals(writes, rivals)
+    outbox.gather_rows(writes, [_numbered(row, numbers.get(lead_id or 0)) for lead_id, row in rows])
+    await writes.send()
     return {}
 
 
