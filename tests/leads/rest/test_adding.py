@@ -35,8 +35,8 @@ async def test_new_lead(database: Database, supervisor: Person) -> None:
         (event["type"], event["source"], event["version"]) for event in events
     ]
     (line,) = (await supervisor.get(f"/{lead['id']}/history"))["items"]
-    told = ("fair", "vip", ["hot"], 2, {"pax": 2})
-    assert told == tuple(line["changes"][name]["to"] for name in ("source", "note", "tags", "step", "custom"))
+    stated = ("fair", "vip", ["hot"], 2, {"pax": 2})
+    assert stated == tuple(line["changes"][name]["to"] for name in ("source", "note", "tags", "step", "custom"))
 
 
 async def test_business_day_of_the_zone(supervisor: Person, now: Now) -> None:
