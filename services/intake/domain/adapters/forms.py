@@ -4,15 +4,13 @@ import re
 from typing import Any
 
 from services.intake.domain.adapters.form_answers import AnswersUnknown, is_whole, read_answers
+from services.intake.domain.adapters.stated import stated_identities
 from services.intake.domain.form_rules import EXPERIENCE_FIELDS, Provider
 from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, check_fields, split_name
 from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Filling, Ignored, Inquiry, Outcome, Quarantined
 from services.intake.domain.progress import read_experience
 from services.intake.domain.values import as_mapping, as_text, bounded
-from shared.contracts.inquiries import FormProgress, Identity, Sender
-from shared.contracts.words import Evidence, IdentityKind
-from shared.kit.emails import read_email
-from shared.kit.phones import parse_phone
+from shared.contracts.inquiries import FormProgress, Sender
 
 _PERSON = frozenset(("first_name", "last_name", "name", "email", "phone", "message"))
 _CLICK_IDS = frozenset(("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid", "dclid"))
@@ -63,7 +61,7 @@ def _read_fields(fields: dict[str, Any], body: dict[str, Any], arrival: Arrival)
     told: dict[str, Any] = {
         "sent_at": arrival.received_at,
         "sender": Sender(
-            identities=_identities(phone, email, as_text(body.get("default_region"))),
+            identities=stated_identities(phone, email, as_text(body.get("default_region"))),
             first_name=first,
             last_name=last,
             phone=phone,
@@ -117,18 +115,6 @@ def _is_news(progress: FormProgress | None) -> bool:
 def _is_filled_in(fields: dict[str, Any]) -> bool:
     told = [value for name, value in fields.items() if name != _ATTRIBUTION]
     return any(as_text(value) if isinstance(value, str) else value for value in told)
-
-
-def _identities(phone: str | None, email: str | None, region: str | None) -> tuple[Identity, ...]:
-    """What can be compared; a number or address that is none stays in the sender as it came."""
-    found = []
-    read = parse_phone(phone, region) if phone else None
-    if phone and read and read.is_valid:
-        found.append(Identity(kind=IdentityKind.PHONE, value=phone, match_key=read.match_key, evidence=Evidence.STATED))
-    address = read_email(email) if email else None
-    if email and address:
-        found.append(Identity(kind=IdentityKind.EMAIL, value=email, match_key=address, evidence=Evidence.STATED))
-    return tuple(found)
 
 
 def _is_attribution(name: str) -> bool:
