@@ -20,7 +20,7 @@ SECRET, TOKEN = "the-secret-of-our-app", "EAAG-a-page-token"
 async def test_one_lead_after_refusal_limit_silence_and_recovery(system: System, graph: FakeGraph) -> None:
     """The webhook is answered at once each time; the refusal is shown and replayed by one command, a limit and a hang
     are waited for, and in the end there is exactly one lead."""
-    page, leadgen = f"2090{uuid4().int % 10**12:012d}", f"{uuid4().int % 10**20:020d}"
+    page, leadgen = f"2090{uuid4().int % 10**12:012d}", f"8{uuid4().int % 10**19:019d}"
     phone = new_phone()
     graph.add_account(page, TOKEN, SECRET)
     graph.add_lead(leadgen, page, {"full_name": "Tomas Rey", "phone_number": f"+{phone}", "when": "in May"})

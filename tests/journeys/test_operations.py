@@ -69,7 +69,7 @@ async def _answer(system: System, *arguments: str) -> tuple[int, Any]:
 
 async def test_quarantine_from_the_first_look_to_the_lead(system: System, graph: FakeGraph) -> None:
     """An operator sees the reason and the bytes, mends what is wrong, replays, and the receipt settles as a lead."""
-    page, leadgen, phone = f"2091{uuid4().int % 10**12:012d}", f"{uuid4().int % 10**18:018d}", new_phone()
+    page, leadgen, phone = f"2091{uuid4().int % 10**12:012d}", f"7{uuid4().int % 10**17:017d}", new_phone()
     graph.add_account(page, "EAAG-a-token", "the-secret-of-our-app")
     graph.add_lead(leadgen, page, {"full_name": "Rosa Lima", "phone_number": f"+{phone}"})
     change = {"field": "leadgen", "value": {"leadgen_id": leadgen, "page_id": page}}
