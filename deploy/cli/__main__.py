@@ -53,8 +53,8 @@ def _add_ops(ops: argparse.ArgumentParser) -> None:
     add_receipts(receipts)
     replay = receipts.add_parser("replay", help="read receipts again, after a fix in an adapter")
     replay.add_argument("--id", help="only this receipt")
-    replay.add_argument("--state", choices=("quarantined", "ignored"), default="quarantined")
-    replay.add_argument("--reason", help="only those with this reason")
+    replay.add_argument("--state", choices=("quarantined", "ignored"), help="quarantined, unless a reason is given")
+    replay.add_argument("--reason", help="only those with this reason; spam is replayed by its reason alone")
     replay.add_argument("--limit", type=int, default=1000)
     files = actions.add_parser("attachments", help="files that people sent").add_subparsers(dest="verb", required=True)
     again = files.add_parser("retry", help="try files again that could not be fetched")
@@ -78,6 +78,8 @@ def to_command(arguments: argparse.Namespace) -> Command:
     if arguments.action == "attachments":
         return Command("intake", "attachments.retry", values)
     if arguments.action == "receipts":
+        if not values.keys() & {"id", "reason", "state"}:
+            values["state"] = "quarantined"
         return Command("intake", "receipts.replay", values)
     return Command(arguments.service, f"dlq.{arguments.verb}", values)
 

@@ -16,7 +16,7 @@ from werkzeug import Request, Response
 from services.intake.domain.normalise import normalise
 from services.intake.domain.outcomes import Ignored, Inquiry, Outcome
 from services.intake.settings import IntakeSettings
-from services.intake.storage.receipts import list_waiting
+from services.intake.storage.receipts import list_waiting, put_away
 from shared.kit.database import Database
 from tests.support.clock import MovingClock
 
@@ -81,6 +81,34 @@ async def test_spam_is_answered_and_kept_as_what_it_is(
     else:
         assert isinstance(outcome, Inquiry)
         assert {} == outcome.content
+
+
+async def test_who_sends_the_same_again_in_peace_is_heard(
+    inside: httpx2.AsyncClient, database: Database, form_key: str, create: Callable[..., Any]
+) -> None:
+    """What was put away as too quick is no earlier post of a person who then takes the time."""
+    await create(minimum_seconds=3)
+    for seconds in ("0.4", "9", "9"):
+        assert 201 == (await inside.post(f"/forms/{form_key}", json=FIELDS | {"form_seconds": seconds})).status_code
+    quick, person = await outcomes(database)
+    assert (Ignored("spam: too quick"), True) == (quick, isinstance(person, Inquiry))
+
+
+async def test_an_operator_says_that_it_is_no_spam(
+    inside: httpx2.AsyncClient, database: Database, form_key: str, create: Callable[..., Any]
+) -> None:
+    """Replayed by its reason or its id it becomes an inquiry; replaying all that was ignored leaves it alone."""
+    await create(honeypot_field="website")
+    await inside.post(f"/forms/{form_key}", json=FIELDS | {"website": "mine"})
+    async with database.connection() as connection:
+        (receipt,) = await list_waiting(connection, 10)
+        await put_away(connection, "ignored", {receipt.id: "spam: honeypot"})
+    everything = (await inside.post("/rest/receipts/replay", json={"state": "ignored"})).json()
+    spam = (await inside.post("/rest/receipts/replay", json={"reason": "spam: honeypot"})).json()
+    assert (0, 1) == (everything["replayed"], spam["replayed"])
+    (outcome,) = await outcomes(database)
+    assert isinstance(outcome, Inquiry)
+    assert FIELDS["message"] == outcome.text
 
 
 async def test_a_page_is_shown_to_spammers_too(

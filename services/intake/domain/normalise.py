@@ -56,7 +56,9 @@ def normalise(receipt: WaitingReceipt, wishes: Wishes = DEFAULT_WISHES) -> Outco
     adapter = _ADAPTERS.get(receipt.channel)
     if adapter is None or not isinstance(body, dict):
         return Quarantined("no adapter")
-    arrival = Arrival(receipt.channel, receipt.account, receipt.received_at, receipt.lead_uuid, wishes)
+    arrival = Arrival(
+        receipt.channel, receipt.account, receipt.received_at, receipt.lead_uuid, wishes, receipt.is_released
+    )
     try:
         return adapter(body, arrival)
     except Exception as error:

@@ -17,13 +17,14 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What is known of an item besides its content."""
+    """What is known of an item besides its content; it is released when an operator said that it is no spam."""
 
     channel: Channel
     account: str
     received_at: datetime
     lead_uuid: UUID | None = None
     wishes: Wishes = DEFAULT_WISHES
+    is_released: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,9 @@ from uuid import UUID
 
 from shared.contracts.words import Channel
 
+SPAM = "spam: "
+"""How the reasons begin for which a guard put a receipt away; to replay one is to say that it is no spam."""
+
 
 class ReceiptState(StrEnum):
     """How far a receipt came; one that is fetching waits for its lead of Lead Ads.
@@ -56,3 +59,8 @@ class WaitingReceipt:
     received_at: datetime
     business_date: date
     lead_uuid: UUID | None
+
+    @property
+    def is_released(self) -> bool:
+        """Whether it was put away as spam, and an operator wants it all the same."""
+        return self.reason is not None and self.reason.startswith(SPAM)

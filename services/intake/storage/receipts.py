@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.intake.domain.receipts import NewReceipt, WaitingReceipt
+from services.intake.domain.receipts import SPAM, NewReceipt, WaitingReceipt
 from shared.contracts.inquiries import InquirySettled
 from shared.contracts.words import Channel, SettlementOutcome
 from shared.kit.database import SLICE, Connection, affected
@@ -211,17 +211,21 @@ async def replay(connection: Connection, ids: Sequence[int]) -> int:
 
 
 async def find_put_away(connection: Connection, *, reason: str | None, state: str | None, limit: int) -> list[int]:
-    """The oldest ignored or quarantined receipts, of one reason or state if these are given."""
+    """The oldest ignored or quarantined receipts, of one reason or state if these are given.
+
+    Spam is found by its reason only: who replays whatever was ignored does not want robots to become leads.
+    """
     rows = await connection.fetch(
         """
         SELECT id FROM receipts
-        WHERE state IN ('ignored', 'quarantined') AND ($1::text IS NULL OR reason = $1)
-          AND ($2::text IS NULL OR state = $2)
+        WHERE state IN ('ignored', 'quarantined') AND ($2::text IS NULL OR state = $2)
+          AND CASE WHEN $1::text IS NULL THEN NOT starts_with(coalesce(reason, ''), $4) ELSE reason = $1 END
         ORDER BY id LIMIT $3
         """,
         reason,
         state,
         limit,
+        SPAM,
     )
     return [row["id"] for row in rows]
 

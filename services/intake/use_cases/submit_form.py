@@ -34,8 +34,8 @@ class SubmitForm:
         seconds what is transient of a database that hangs.
         """
         guards, content = take_guards(form, fields)
-        post = self._post(form, content, seen)
         spam = spam_reason(form, guards)
+        post = self._post(form, content, seen, spam)
         flags: list[str] = []
         if form.turnstile_secret and spam is None:
             # Before the challenge, whose token is good for one time only.
@@ -49,9 +49,10 @@ class SubmitForm:
         item = make_item(Channel.FORM, form.form_key, "form", (post.fingerprint, str(lead_uuid)), body)
         return (await keep_post(self.database, self.stamp, post, item, lead_uuid)).lead_uuid
 
-    def _post(self, form: FormRules, content: dict[str, Any], seen: Circumstances) -> Post:
+    def _post(self, form: FormRules, content: dict[str, Any], seen: Circumstances, spam: str | None) -> Post:
         said, key = content_hash(content), self.stamp.privacy_key
-        distinct = ("key", seen.idempotency_key) if seen.idempotency_key else ("content", said)
+        # Somebody who was too quick and sends the same again in peace is not repeating what was put away.
+        distinct = ("key", seen.idempotency_key) if seen.idempotency_key else ("content", said, *filter(None, [spam]))
         return Post(
             fingerprint=keyed_hash(key, "form", form.form_key, *distinct),
             content_hash=keyed_hash(key, "form content", said),

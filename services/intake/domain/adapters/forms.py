@@ -9,6 +9,7 @@ from services.intake.domain.form_rules import EXPERIENCE_FIELDS, Provider
 from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, check_fields, split_name
 from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Filling, Ignored, Inquiry, Outcome, Quarantined
 from services.intake.domain.progress import read_experience
+from services.intake.domain.receipts import SPAM
 from services.intake.domain.values import as_mapping, as_text, bounded
 from shared.contracts.inquiries import FormProgress, Sender
 
@@ -27,8 +28,9 @@ _APART = frozenset((REDIRECT_FIELD, *EXPERIENCE_FIELDS))
 
 def read_form(body: dict[str, Any], arrival: Arrival) -> Outcome:
     """Normalise a form post; what it states about a person is only as good as any field that anybody can fill."""
-    if spam := as_text(body.get("spam")):
-        return Ignored(f"spam: {spam}")
+    spam = as_text(body.get("spam"))
+    if spam and not arrival.is_released:
+        return Ignored(f"{SPAM}{spam}")
     if provider := as_text(body.get("provider")):
         return _read_delivery(Provider(provider), body, arrival)
     return _read_fields(as_mapping(body.get("fields")), body, arrival)
