@@ -18,7 +18,7 @@ from shared.kit.database import Connection
 from tests.chaos.journal import Journal
 
 DATABASES: Final = ("intake", "leads", "assignment", "notifier")
-MESSAGE: Final = re.compile(rb"mid\.[0-9a-f]{32}")
+MESSAGE: Final = re.compile(rb"mid\.[a-p]{32}")
 
 
 @dataclass

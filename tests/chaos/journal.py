@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import httpx2
@@ -13,6 +13,13 @@ from tests.support.senders import messenger, messenger_text, whatsapp, whatsapp_
 from tests.support.system import System
 
 FORM = "chaos"
+# A run of digits may be the number of a payment card, which a form does not keep.
+_LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")
+
+
+def new_message() -> str:
+    """An id that the checker finds in bodies and texts, and nowhere else."""
+    return f"mid.{uuid4().hex.translate(_LETTERS)}"
 
 
 @dataclass
@@ -71,7 +78,7 @@ class Traffic:
         items: list[dict[str, Any]] = []
         messages = []
         for _, person in writers:
-            message = f"mid.{uuid4().hex}"
+            message = new_message()
             messages.append(message)
             self.journal.senders[message] = f"{channel}:{person}"
             if channel == "whatsapp":
@@ -83,7 +90,7 @@ class Traffic:
 
     def _form_post(self, person: str) -> Delivery:
         """The same person on another channel, with the number as one types it at home."""
-        message = f"mid.{uuid4().hex}"
+        message = new_message()
         self.journal.senders[message] = f"whatsapp:{person}"
         fields = {"phone": f"0176 {person[-8:]}", "message": f"About {message}"}
         return Delivery("form", json.dumps(fields).encode(), (message,))
