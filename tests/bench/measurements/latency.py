@@ -23,6 +23,7 @@ from tests.bench.baselines import floor
 from tests.bench.load import Outcome, Webhooks, closed_loop, open_loop
 from tests.bench.rows import Row, at_least, at_most, figure, ratio
 from tests.bench.sites import Ours, Site, Theirs
+from tests.bench.stages import STAGES, measure_stages
 from tests.bench.stand import Stand
 from tests.support.waiting import eventually
 
@@ -49,7 +50,7 @@ FROM floor_leads WHERE assigned_id IS NOT NULL AND id >= $1
 
 @dataclass(slots=True)
 class Way:
-    """A pipeline that runs, from its webhook to its table of leads."""
+    """A pipeline that runs, from its webhook to its table of leads; `latest` is when the last webhooks were sent."""
 
     name: str
     site: Site
@@ -57,6 +58,7 @@ class Way:
     webhooks: Webhooks
     commits: str
     sent: int = 0
+    latest: dict[int, float] = field(default_factory=dict)
 
     async def steady(self, rate: float, seconds: float) -> list[float]:
         """Milliseconds from each webhook's instant to its owner, at a rate of its own."""
@@ -80,6 +82,7 @@ class Way:
         sent_at = {one.number: one.due_at + offset for one in outcome.exchanges}
         commits = await self._until_owned(first, len(sent_at))
         start = min(sent_at.values())
+        self.latest = sent_at
         return sorted((commits[number] - (start if from_first else at)) * 1000 for number, at in sent_at.items())
 
     async def _until_owned(self, first: int, amount: int) -> dict[int, float]:
@@ -115,6 +118,7 @@ async def measure_latency(stand: Stand) -> list[Row]:
     sizes = stand.sizes
     await track_commits(stand)
     found: dict[str, Pairs] = {}
+    stages: dict[int, list[dict[str, float]]] = {}
     async with ours(stand) as mine, floor_way(stand) as theirs:
         for _ in range(sizes.pairs):
             for way in (mine, theirs):
@@ -122,6 +126,8 @@ async def measure_latency(stand: Stand) -> list[Row]:
                     latencies = await way.steady(rate, _SECONDS * max(sizes.scale, 0.25))
                     note(found, way, f"{rate}.p50", percentile(latencies, 0.5))
                     note(found, way, f"{rate}.p99", percentile(latencies, 0.99))
+                    if way is mine:
+                        stages.setdefault(rate, []).append(await measure_stages(way.site.connections, way.latest))
                 note(found, way, "burst", (await way.at_once(sizes.of(_BURST)))[-1])
                 seen = {key: (one.ours if way is mine else one.theirs)[-1] for key, one in found.items()}
                 stand.say(f"    {way.name}: " + ", ".join(f"{key} {value:.1f}" for key, value in seen.items()) + " ms")
@@ -134,6 +140,9 @@ async def measure_latency(stand: Stand) -> list[Row]:
         ("burst", f"the last of a burst of {sizes.of(_BURST):,}"),
     ):
         rows += found[key].rows(key, what)
+    for rate, rounds in stages.items():
+        for stage, what in STAGES:
+            rows.append(figure(f"d.{rate}.{stage}", f"{what}, at {rate:,}/s", [one[stage] for one in rounds], "ms"))
     return rows
 
 
