@@ -43,6 +43,14 @@ class Mutator:
 
     def delivery(self) -> bytes:
         """The next delivery."""
+        while True:
+            try:
+                return self._mutated()
+            except RecursionError:
+                # Nested within what was nested: deeper than we can write ourselves.
+                continue
+
+    def _mutated(self) -> bytes:
         rng = self._rng
         if rng.random() < _BYTES_DAMAGED:
             return self._damaged(rng.choice(self._raw))
