@@ -3,26 +3,27 @@
 from datetime import datetime
 
 from services.assignment.domain.leads import Choice, Outcome, Wait
-from services.assignment.domain.ledger import Ledger
-from services.assignment.storage.ledgers import save_ledger
+from services.assignment.storage.ledgers import OpenLedger, save_ledger
 from shared.contracts.assignment import AnyAssignmentEvent, AssignmentDecided, AssignmentQueued, AssignmentReleased
 from shared.contracts.topics import ASSIGNMENT_EVENTS
 from shared.kit import metrics, outbox
 from shared.kit.database import Connection
 from shared.kit.identifiers import new_id
+from shared.kit.writes import Writes
 
 
-async def record_outcomes(connection: Connection, ledger: Ledger, now: datetime) -> dict[tuple[int, int], int]:
-    """Save a ledger and publish its outcomes in order; the ids of its decisions by lead and number.
+async def record_outcomes(connection: Connection, ledger: OpenLedger, now: datetime) -> None:
+    """Save a ledger and publish its outcomes in order.
 
     Runs under the ledger's lock, which also gives a lead's events their order in the outbox.
     """
-    decision_ids = await save_ledger(connection, ledger, now)
+    writes = Writes(connection)
+    decision_ids = await save_ledger(writes, ledger, now)
     events = [(outcome.lead_id, _event(outcome, now, decision_ids)) for outcome in ledger.outcomes]
-    await outbox.append(connection, ASSIGNMENT_EVENTS, events)
+    outbox.gather(writes, ASSIGNMENT_EVENTS, events)
+    await writes.send()
     for outcome in ledger.outcomes:
         metrics.decisions.labels(_result(outcome)).inc()
-    return decision_ids
 
 
 def _event(outcome: Outcome, now: datetime, decision_ids: dict[tuple[int, int], int]) -> AnyAssignmentEvent:
