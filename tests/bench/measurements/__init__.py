@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from tests.bench.channels import measure_channels
 from tests.bench.measurements.acknowledge import measure_acknowledging
+from tests.bench.measurements.channels import measure_channels
 from tests.bench.measurements.draining import measure_draining, measure_two_each
 from tests.bench.measurements.latency import measure_full_latency, measure_latency, measure_throughput
 from tests.bench.measurements.registration import measure_full_registration, measure_registration
