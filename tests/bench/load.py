@@ -17,7 +17,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, Protocol, cast
 from uuid import uuid4
 
 from tests.support.senders import whatsapp, whatsapp_text
@@ -70,6 +70,14 @@ class Outcome:
         """Raise RuntimeError when anything was not answered with 200, for then no figure means anything."""
         if set(self.statuses) != {200}:
             raise RuntimeError(f"not everything was taken: {dict(self.statuses)}")
+
+
+class Requests(Protocol):
+    """What a loop sends."""
+
+    def request(self, number: int) -> bytes:
+        """The whole HTTP request of a number."""
+        ...
 
 
 class Webhooks:
@@ -145,7 +153,7 @@ async def closed_loop(
 
 async def open_loop(
     port: int,
-    webhooks: Webhooks,
+    requests: Requests,
     *,
     rate: float,
     seconds: float,
@@ -164,7 +172,7 @@ async def open_loop(
     def send_due(client: _Client) -> None:
         if due:
             number = due.popleft()
-            client.send(webhooks.request(first + number), first + number, starts_at + number / rate)
+            client.send(requests.request(first + number), first + number, starts_at + number / rate)
         else:
             free.append(client)
 

@@ -13,7 +13,7 @@ from services.intake.domain.normalise import to_body, to_event
 from services.intake.domain.outcomes import Inquiry
 from services.intake.domain.splitting import SPLITTERS
 from shared.contracts.words import Channel
-from tests.bench.load import Webhooks, open_loop
+from tests.bench.load import Requests, Webhooks, open_loop
 from tests.bench.rows import Row, at_most, figure
 from tests.bench.sites import Ours
 from tests.bench.stand import Stand
@@ -26,6 +26,7 @@ UPDATES: Final = 1000
 _ROUNDS: Final = 5
 _STALL_MS: Final = 100.0
 _STEADY_RATE: Final = 100
+_STALL_SECONDS: Final = 2.5
 
 
 def deliveries(run: str = "") -> dict[str, tuple[Channel, bytes]]:
@@ -70,34 +71,44 @@ async def measure_channels(stand: Stand) -> list[Row]:
     return [*measure(), *await measure_stalls(stand)]
 
 
-async def measure_stalls(stand: Stand) -> list[Row]:
-    """The longest answer to small webhooks at a steady rate, alone and while deliveries of 1,000 updates come.
+class _Probes:
+    """Requests that need nothing but the loop."""
 
-    Intake runs as `make run` starts it, where the API shares its loop with the worker that normalises all of them:
-    what holds that loop up, or the two cores, holds up an answer. Ours and without it in turn.
+    def request(self, number: int) -> bytes:
+        """The same for each number."""
+        return b"GET /health/live HTTP/1.1\r\nHost: leadline.example\r\n\r\n"
+
+
+async def measure_stalls(stand: Stand) -> list[Row]:
+    """What others feel while large deliveries come: those who need the loop only, and small webhooks; and without them.
+
+    Intake runs as `make run` starts it, where the API shares its loop with the worker that normalises all of them. A
+    webhook also waits for the insert of a thousand receipts. The generator and the servers are on the same cores.
     """
     secrets = development_secrets(stand.folder)
     small = Webhooks(secrets["INTAKE_WHATSAPP_APP_SECRET"])
-    alone: list[float] = []
-    beside: list[float] = []
+    stalls: list[float] = []
+    waits: list[float] = []
+    calm: list[float] = []
     async with Ours.made(stand, ["intake"]) as site, site.serving("intake.service"):
         port = site.ports["intake.service"]
         await open_loop(port, small, rate=_STEADY_RATE, seconds=1)
         for number in range(stand.sizes.pairs):
-            first = (number + 1) * 100_000
-            alone.append(await _longest(port, small, first, stand.sizes.scale))
-            large = asyncio.create_task(_deliver(port, secrets, f"{number}-"))
-            beside.append(await _longest(port, small, first + 50_000, stand.sizes.scale))
-            await large
-    others = f"longest answer to others at {_STEADY_RATE}/s"
+            calm.append(await _longest(port, _Probes()))
+            for requests, found in ((_Probes(), stalls), (small, waits)):
+                large = asyncio.create_task(_deliver(port, secrets, f"{number}-{len(waits)}-"))
+                found.append(await _longest(port, requests, first=(number + 1) * 1000))
+                await large
+    during = f"at {_STEADY_RATE}/s while 3 deliveries of 1,000 updates come"
     return [
-        figure("s.stall", f"{others} while 3 deliveries of 1,000 updates come", beside, "ms", at_most(_STALL_MS)),
-        figure("s.calm", f"{others} without them", alone, "ms"),
+        figure("s.stall", f"longest answer of intake's loop {during}", stalls, "ms", at_most(_STALL_MS)),
+        figure("s.stall.webhook", f"longest answer to other webhooks {during}", waits, "ms"),
+        figure("s.calm", "longest answer of its loop without them", calm, "ms"),
     ]
 
 
-async def _longest(port: int, webhooks: Webhooks, first: int, scale: float) -> float:
-    outcome = await open_loop(port, webhooks, rate=_STEADY_RATE, seconds=max(2.0, 4 * scale), first=first)
+async def _longest(port: int, requests: Requests, first: int = 0) -> float:
+    outcome = await open_loop(port, requests, rate=_STEADY_RATE, seconds=_STALL_SECONDS, first=first)
     outcome.require_all_taken()
     return outcome.percentile(1)
 
