@@ -124,7 +124,7 @@ class InquiryEdited(IntakeEvent):
     """The sender changed an earlier inquiry, or took it back; `target_key` is that inquiry's dedupe key.
 
     It may come before its target, which is then changed when it comes. Of several edits the one sent last counts;
-    what is revoked stays empty. `content` None means that only the text changed.
+    what is revoked stays empty. `content` None means that only the text changed; with no text either, nothing did.
     """
 
     type: Literal["inquiry.edited.v1"] = "inquiry.edited.v1"

@@ -66,6 +66,14 @@ async def test_an_edit_changes_the_inquiry_and_shows(database: Database) -> None
     assert ["new", "update"] == [event["outcome"] for event in settled]
 
 
+async def test_an_edit_that_tells_nothing_changes_nothing(database: Database) -> None:
+    """What was written stays, whether such an edit comes after its message or before it."""
+    await register(database, message("one", OLD), edit("e", "one", OLD))
+    await register(database, edit("f", "two", OLD))
+    await register(database, message("two", OLD, minutes=2))
+    assert all(row["text"] and row["edited_at"] is None for row in await said(database))
+
+
 async def test_what_is_taken_back_is_empty(database: Database) -> None:
     """A message that its sender took back says nothing any more, and no late edit brings it back."""
     await register(database, message("one", OLD, content={"image": {"id": "7"}}))

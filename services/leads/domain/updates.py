@@ -50,7 +50,12 @@ class KnownInquiry:
     is_changed: bool = False
 
     def edit(self, edit: InquiryEdited) -> bool:
-        """Take an edit, and say whether it changed anything: the one sent last counts, and what is revoked stays so."""
+        """Take an edit, and say whether it changed anything: the one sent last counts, and what is revoked stays so.
+
+        One that tells neither a text nor other content takes nothing away.
+        """
+        if not edit.is_revoked and edit.text is None and edit.content is None:
+            return False
         is_late = self.edited_at is not None and edit.sent_at < self.edited_at
         if self.revoked_at is not None or (is_late and not edit.is_revoked):
             return False

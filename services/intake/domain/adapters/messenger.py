@@ -42,6 +42,8 @@ _IGNORED_KINDS = frozenset(
 _IGNORED_FIELDS = frozenset(("comments", "feed", "live_comments", "mention", "mentions", "ratings", "story_insights"))
 # Meta: deliveries of the dashboard's test button.
 _TEST_PAGE = "0"
+# Meta: `notification_messages_status` of an opt-in for recurring notifications; some pages of theirs write spaces.
+_NOTIFICATIONS = {"STOP_NOTIFICATIONS": True, "RESUME_NOTIFICATIONS": False}
 
 
 def read_messenger(body: dict[str, Any], arrival: Arrival) -> Outcome:
@@ -65,13 +67,24 @@ def _read_event(kind: str, event: dict[str, Any], arrival: Arrival) -> Outcome:
     sender_id = as_id(as_mapping(event.get("sender")).get("id"))
     if subject.get("is_echo") is True or (sender_id is not None and sender_id == arrival.account):
         # Instagram's echoes come among the messages, and not all of them say that they are one.
-        return _read_echo(subject, event, arrival)
+        return _read_echo(kind, subject, event, arrival)
     if not subject:
         return Quarantined(f"{kind} without content")
+    if kind == "message_edit" and as_text(subject.get("text")) is None:
+        # Instagram is seen to announce new messages so, with `num_edit` 0: taken for an edit it would empty them.
+        return Ignored("edit without text")
     if sender_id is None:
         return Quarantined("no sender") if kind in ("message", "message_edit") else Ignored("no sender id")
     if kind == "message_edit" or subject.get("is_deleted") is True:
         return _read_edit(subject, event, sender_id, arrival)
+    if kind == "optin" and (is_opted_out := _is_opted_out(subject)) is not None:
+        return OptOut(
+            sent_at=read_instant(event.get("timestamp"), arrival.received_at),
+            sender=Sender(identities=(_person(sender_id, arrival),)),
+            thread=sender_id,
+            is_opted_out=is_opted_out,
+            origin="preference",
+        )
     return _inquiry(kind, subject, event, sender_id, arrival)
 
 
@@ -84,8 +97,10 @@ def _read_change(change: dict[str, Any], arrival: Arrival) -> Outcome:
     return Ignored(field) if field in _IGNORED_FIELDS else Quarantined("unknown field")
 
 
-def _read_echo(subject: dict[str, Any], event: dict[str, Any], arrival: Arrival) -> Outcome:
-    """What we wrote; taking it back is no response."""
+def _read_echo(kind: str, subject: dict[str, Any], event: dict[str, Any], arrival: Arrival) -> Outcome:
+    """What we wrote; changing it or taking it back is no response."""
+    if kind == "message_edit":
+        return Ignored("echo:edit")
     if subject.get("is_deleted") is True:
         return Ignored("echo:deleted")
     recipient = as_id(as_mapping(event.get("recipient")).get("id"))
@@ -112,6 +127,12 @@ def _read_edit(subject: dict[str, Any], event: dict[str, Any], sender_id: str, a
         is_revoked=is_revoked,
         text=text[:LONGEST_TEXT] if text and not is_revoked else None,
     )
+
+
+def _is_opted_out(optin: dict[str, Any]) -> bool | None:
+    """Whether a person stopped or resumed recurring notifications; None for every other opt-in."""
+    status = as_text(optin.get("notification_messages_status"))
+    return _NOTIFICATIONS.get("_".join(status.upper().split())) if status else None
 
 
 def _person(scoped_id: str, arrival: Arrival) -> Identity:

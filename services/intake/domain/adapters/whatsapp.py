@@ -22,6 +22,8 @@ from shared.kit.text import UnreadableJson, parse_json
 Said = tuple[str | None, dict[str, Any]]
 Read = Callable[[dict[str, Any]], Said | Ignored | Quarantined]
 
+# Meta: deliveries of the dashboard's test button.
+_TEST_ENTRY = "0"
 _FIRST_AD_MESSAGE = "131060"
 _PLACEHOLDERS = frozenset(("unsupported", "unknown"))
 _MOST_CARDS = 20
@@ -62,6 +64,8 @@ def read_whatsapp(body: dict[str, Any], arrival: Arrival) -> Outcome:
     for member in ("dashboard_test", "empty"):
         if member in body:
             return Ignored(member)
+    if body.get("entry") == _TEST_ENTRY:
+        return Ignored("dashboard_test")
     for member, read in _OTHERS.items():
         if member in body:
             return read(as_mapping(body[member]), arrival)

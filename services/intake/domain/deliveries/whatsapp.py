@@ -21,7 +21,8 @@ from shared.kit.text import find_flaw
 _OBJECT = "whatsapp_business_account"
 _MOST_CONTACTS = 20
 # Messages and statuses share the field `messages`; some senders leave the field out.
-_SPLIT_FIELDS = (None, "messages", "smb_message_echoes", "user_id_update", "user_preferences")
+_ECHO_FIELDS = ("smb_message_echoes", "message_echoes")
+_SPLIT_FIELDS = (None, "messages", *_ECHO_FIELDS, "user_id_update", "user_preferences")
 _LISTS = {
     "messages": "message",
     "statuses": "status",
@@ -65,6 +66,8 @@ def find_usual(delivery: Any) -> Item | None:
     if sizes != (2, 2, 2, 4, 1) or names != (_OBJECT, "messages") or "messaging_product" not in value:
         return None
     if not (entry_id and account and kind and message_id) or kind in _OTHERS_IDS or not isinstance(contacts, list):
+        return None
+    if "to" in message or "to_user_id" in message:
         return None
     body = {"field": "messages", "entry": entry_id, "metadata": metadata, "contacts": contacts, "message": message}
     return make_item(Channel.WHATSAPP, account, kind, ("message", message_id), body)
@@ -143,11 +146,22 @@ def _change(entry: dict[str, Any], change: dict[str, Any], value: dict[str, Any]
         for element in value[name]:
             own = _contacts_of(as_mapping(element), contacts, by_id)
             if isinstance(element, dict):
-                body = {**envelope, "contacts": own, _LISTS[name]: element}
-                yield _element(account, _LISTS[name], element, body, entry.get("time"))
+                part_name = "echo" if name == "messages" and _is_ours(element, field, metadata) else _LISTS[name]
+                body = {**envelope, "contacts": own, part_name: element}
+                yield _element(account, part_name, element, body, entry.get("time"))
             else:
                 lone = part({"contacts": own, name: [element]})
                 yield _broken(account, f"a {_LISTS[name]} is not an object", lone)
+
+
+def _is_ours(message: dict[str, Any], field: str | None, metadata: dict[str, Any]) -> bool:
+    """Whether what stands among the messages is an echo: by its field, or from our own number to somebody."""
+    if field in _ECHO_FIELDS:
+        return True
+    if not (message.get("to") or message.get("to_user_id")):
+        return False
+    ours = "".join(filter(str.isdecimal, as_id(metadata.get("display_phone_number")) or ""))
+    return bool(ours) and as_id(message.get("from")) == ours
 
 
 def _unknown(value: dict[str, Any]) -> dict[str, Any]:
