@@ -1,7 +1,8 @@
 """What a web form posts: fields with limits, whichever of the four encodings a browser or a script chose."""
 
+import codecs
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -84,10 +85,30 @@ def parse_urlencoded_form(raw: bytes) -> dict[str, Any]:
 
 def parse_plain_form(raw: bytes) -> dict[str, Any]:
     """The fields of `text/plain`: what a browser writes as `name=value` lines, or JSON from `sendBeacon`."""
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     if raw.lstrip()[:1] == b"{":
         return parse_json_form(raw)
-    lines = raw.decode("utf-8", "replace").splitlines()
-    return join_pairs((name, value) for name, found, value in (line.partition("=") for line in lines) if found)
+    return join_pairs(_plain_pairs(_one_kind_of_line(raw.decode("utf-8", "replace"))))
+
+
+def _plain_pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Names and values of lines; a line without `=` goes on with the value before it."""
+    name, lines = None, list[str]()
+    for line in text.rstrip("\n").split("\n"):
+        begun, found, value = line.partition("=")
+        if found:
+            if name is not None:
+                yield name, "\n".join(lines)
+            name, lines = begun, [value]
+        else:
+            lines.append(line)
+    if name is not None:
+        yield name, "\n".join(lines)
+
+
+def _one_kind_of_line(text: str) -> str:
+    """Browsers end lines with CR LF wherever they do not send JSON."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def join_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -179,7 +200,7 @@ def _check(name: str, known: str, value: Any) -> Any:
     if isinstance(value, str):
         if len(value) > longest:
             raise FieldRefused(name, "too_long", f"this may have {longest} characters")
-        return clean_text(value)
+        return clean_text(_one_kind_of_line(value))
     if len(dump_json(value)) > _LONGEST_VALUE:
         raise FieldRefused(name, "too_long", f"this may have {_LONGEST_VALUE} bytes")
     return value

@@ -1,6 +1,6 @@
 """What the payloads of form providers answer, as the fields that a post of the same form would have."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from services.intake.domain.form_rules import Provider
@@ -17,6 +17,8 @@ _BY_TYPE = {
     "INPUT_PHONE_NUMBER": "phone",
     "TEXTAREA": "message",
 }
+
+_HIDDEN = frozenset(("hidden", "HIDDEN_FIELDS", "CALCULATED_FIELDS"))
 
 
 class Answer(NamedTuple):
@@ -41,16 +43,26 @@ def is_whole(provider: Provider, payload: dict[str, Any]) -> bool:
 
 
 def read_answers(provider: Provider, payload: dict[str, Any], mapping: Mapping[str, str | None]) -> dict[str, Any]:
-    """The fields of a payload, cut to what a post may have; raises `AnswersUnknown`."""
+    """The fields of a payload, cut to what a post may have; raises `AnswersUnknown`.
+
+    What only a page filled in, in fields that it hides, is no answer unless it tells of a person.
+    """
     readers = {Provider.TYPEFORM: _typeform, Provider.TALLY: _tally}
+    read = [answer._replace(value=_plain(answer.value)) for answer in readers.get(provider, _webflow)(payload)]
+    answers = [answer for answer in read if answer.value not in (None, "")]
+    # A question of this name may come behind one that is only of its type.
+    named = {guess_name(name) for answer in answers if (name := _telling_name(answer, mapping))}
     fields: dict[str, Any] = {}
-    for answer in readers.get(provider, _webflow)(payload):
-        if len(fields) == MOST_FIELDS:
-            break
-        name, value = _name(answer, mapping, fields), _plain(answer.value)
-        if name not in fields and value not in (None, ""):
-            fields[name] = value[: longest_value(name)] if isinstance(value, str) else value
-    return fields
+    known: set[str] = {target for target in mapping.values() if target}
+    is_answered = False
+    for answer in answers[:MOST_FIELDS]:
+        name = _name(answer, mapping, fields, known, named)
+        target = mapping[name] if name in mapping else guess_name(name)
+        if target:
+            known.add(target)
+        is_answered = is_answered or bool(target) or answer.type not in _HIDDEN
+        fields[name] = answer.value[: longest_value(name)] if isinstance(answer.value, str) else answer.value
+    return fields if is_answered else {}
 
 
 def _plain(value: Any) -> Any:
@@ -60,16 +72,34 @@ def _plain(value: Any) -> Any:
     return dump_json(value).decode() if isinstance(value, dict) else value
 
 
-def _name(answer: Answer, mapping: Mapping[str, str | None], taken: Mapping[str, Any]) -> str:
-    named = [name for name in answer.names if name]
-    listed = next((name for name in named if name in mapping), None)
-    if listed is not None:
+def _name(
+    answer: Answer, mapping: Mapping[str, str | None], taken: Container[str], known: set[str], named: set[str | None]
+) -> str:
+    """What an answer is called among the fields: nothing that is taken, nor what means a field that is known."""
+    listed = next((name for name in answer.names if name in mapping), None)
+    if listed is not None and listed not in taken:
         return listed
-    found = next((name for name in named if guess_name(name)), None) or _BY_TYPE.get(answer.type)
-    if found is not None and found not in taken and (guess_name(found) or found) not in mapping.values():
-        return found
+    telling = _telling_name(answer, mapping)
+    if telling and guess_name(telling) not in known:
+        return _free(telling, taken)
+    of_type = _BY_TYPE.get(answer.type)
+    if of_type and not telling and of_type not in known | named:
+        return _free(of_type, taken)
     # The last name is the question as people read it.
-    return (named[-1] if named else answer.type)[:LONGEST_NAME]
+    asked = [name[:LONGEST_NAME] for name in reversed(answer.names) if name] or [answer.type[:LONGEST_NAME]]
+    return next((name for name in asked if name not in taken), None) or _free(asked[0], taken)
+
+
+def _telling_name(answer: Answer, mapping: Mapping[str, str | None]) -> str | None:
+    """The first of its names that usually means one of our fields; a form's mapping says more than that."""
+    if any(name in mapping for name in answer.names):
+        return None
+    return next((name for name in answer.names if guess_name(name)), None)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    numbered = (f"{name[: LONGEST_NAME - 6]} ({number})" for number in range(2, MOST_FIELDS + 2))
+    return next(one for one in (name, *numbered) if one not in taken)
 
 
 def _typeform(payload: dict[str, Any]) -> Iterator[Answer]:

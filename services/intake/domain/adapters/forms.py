@@ -23,6 +23,7 @@ _MOST_ORIGINS = 60
 # A member of JSON posts: `{"first": {…}, "last": {…}}`, each with campaign, click ids and pages.
 _ATTRIBUTION = "attribution"
 _KEPT = ("consent", "flags")
+_OF_A_VISIT = frozenset((REDIRECT_FIELD, "language", "locale"))
 _APART = frozenset((REDIRECT_FIELD, *EXPERIENCE_FIELDS))
 
 
@@ -115,7 +116,8 @@ def _is_news(progress: FormProgress | None) -> bool:
 
 
 def _is_filled_in(fields: dict[str, Any]) -> bool:
-    told = [value for name, value in fields.items() if name != _ATTRIBUTION]
+    """Whether a person told anything, besides what a page knows of every visit."""
+    told = [value for name, value in fields.items() if name not in _OF_A_VISIT and not _is_attribution(name)]
     return any(as_text(value) if isinstance(value, str) else value for value in told)
 
 

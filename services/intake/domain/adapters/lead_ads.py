@@ -28,7 +28,7 @@ _DEFAULTS = {
 }
 # The dashboards' samples, and the testing tool's dummy answers.
 _TEST_ACCOUNT, _SAMPLE_ID = "0", "444444444444"
-_DUMMY = "<test lead: dummy data"
+_DUMMY = "test lead: dummy data"
 _AD = (
     "ad_id",
     "ad_name",
@@ -55,7 +55,7 @@ def read_lead_ads(body: dict[str, Any], arrival: Arrival) -> Outcome:
         return Awaited(leadgen_id, as_id(value.get("form_id")))
     lead = as_mapping(body["lead"])
     answers = _answers(lead)
-    if any(answer.lower().startswith(_DUMMY) for answer in answers.values()):
+    if any(_DUMMY in answer.lower() for answer in answers.values()):
         return Ignored("test lead")
     if not answers:
         return Quarantined("lead without answers")

@@ -1,0 +1,158 @@
+"""The ways in which pages, form providers and Lead Ads say the same thing, as pure functions."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+import pytest
+from starlette.datastructures import Headers
+
+from services.intake.domain.form_rules import Provider
+from services.intake.domain.items import make_item
+from services.intake.domain.outcomes import Ignored, Inquiry, Outcome
+from services.intake.routes.form_bodies import read_fields
+from shared.contracts.words import Channel
+from tests.intake.reading import outcome_of
+
+
+def post(fields: dict[str, Any], mapping: Mapping[str, str | None] | None = None, region: str | None = None) -> Outcome:
+    """What becomes of a form that is posted as JSON."""
+    return read_post(orjson.dumps(fields), "application/json", mapping, region)
+
+
+def read_post(
+    raw: bytes, media: str, mapping: Mapping[str, str | None] | None = None, region: str | None = None
+) -> Outcome:
+    """What becomes of a form's bytes."""
+    fields = asyncio.run(read_fields(Headers({"content-type": media}), raw, mapping or {}))
+    return outcome_of(make_item(Channel.FORM, "f", "form", ("k",), {"fields": fields, "default_region": region}))
+
+
+def deliver(provider: Provider, payload: dict[str, Any], mapping: Mapping[str, str | None] | None = None) -> Outcome:
+    """What becomes of a provider's delivery."""
+    body = {"provider": provider, "payload": payload, "mapping": mapping or {}}
+    return outcome_of(make_item(Channel.FORM, "f", "form", ("k",), body))
+
+
+def lead_ad(*answers: tuple[str, Any], region: str | None = None) -> Outcome:
+    """What becomes of a lead that was fetched."""
+    field_data = [{"name": name, "values": value if isinstance(value, list) else [value]} for name, value in answers]
+    change = {"field": "leadgen", "value": {"leadgen_id": "798522598540294"}}
+    body = {"change": change, "lead": {"field_data": field_data}, "default_region": region}
+    return outcome_of(make_item(Channel.LEAD_ADS, "5550001", "leadgen", ("k",), body))
+
+
+def typeform(*questions: tuple[str, str, Any], hidden: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A delivery of answers to questions with these titles and types."""
+    fields = [{"id": f"f{number}", "title": title} for number, (title, _, _) in enumerate(questions)]
+    answers = [
+        {"type": "value", "value": value, "field": {"id": f"f{number}", "type": kind, "ref": f"0{number}-uuid"}}
+        for number, (_, kind, value) in enumerate(questions)
+    ]
+    told = {"definition": {"fields": fields}, "answers": answers, "hidden": hidden}
+    return {"event_type": "form_response", "form_response": told}
+
+
+def tally(*questions: tuple[str, str, Any]) -> dict[str, Any]:
+    """A delivery of answers to questions with these labels and types."""
+    fields = [
+        {"key": f"question_{number}", "label": label, "type": kind, "value": value}
+        for number, (label, kind, value) in enumerate(questions)
+    ]
+    return {"eventType": "FORM_RESPONSE", "data": {"fields": fields}}
+
+
+def inquiry(outcome: Outcome) -> Inquiry:
+    """The outcome, which must be an inquiry."""
+    assert isinstance(outcome, Inquiry), outcome
+    return outcome
+
+
+def extra(outcome: Outcome) -> dict[str, Any]:
+    """What an inquiry keeps beside the known fields."""
+    return dict(inquiry(outcome).content.get("extra", {}))
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload"),
+    [
+        (Provider.TYPEFORM, typeform(("Email", "email", "ana@x.mx"), ("A friend's", "email", "bea@x.mx"))),
+        (Provider.TYPEFORM, typeform(("A friend's", "email", "bea@x.mx"), ("Email", "email", "ana@x.mx"))),
+        (Provider.TALLY, tally(("Email", "INPUT_EMAIL", "ana@x.mx"), ("A friend's", "INPUT_EMAIL", "bea@x.mx"))),
+    ],
+)
+def test_a_question_by_name_comes_before_its_type(provider: Provider, payload: dict[str, Any]) -> None:
+    """Somebody else's address never becomes the visitor's, and is kept under its question."""
+    outcome = deliver(provider, payload)
+    assert "ana@x.mx" == inquiry(outcome).sender.email
+    assert {"A friend's": "bea@x.mx"} == extra(outcome)
+
+
+def test_a_question_asked_again_loses_no_answer() -> None:
+    """It is kept under its key, and under a number where there is none."""
+    asked = [("Passenger", "INPUT_TEXT", "Ana"), ("Passenger", "INPUT_TEXT", "Bea")]
+    assert {"Passenger": "Ana", "question_1": "Bea"} == extra(deliver(Provider.TALLY, tally(*asked)))
+    payload = tally(*asked)
+    for field in payload["data"]["fields"]:
+        del field["key"]
+    assert {"Passenger": "Ana", "Passenger (2)": "Bea"} == extra(deliver(Provider.TALLY, payload))
+    twice = tally(("Email", "INPUT_EMAIL", "ana@x.mx"), ("Email", "INPUT_EMAIL", "bea@x.mx"))
+    mapped = deliver(Provider.TALLY, twice, {"Email": "email"})
+    assert ("ana@x.mx", {"question_1": "bea@x.mx"}) == (inquiry(mapped).sender.email, extra(mapped))
+
+
+@pytest.mark.parametrize(
+    ("raw", "media"),
+    [
+        (orjson.dumps({"name": "Ana", "message": "one\ntwo\n\nfour"}), "application/json"),
+        (urlencode({"name": "Ana", "message": "one\r\ntwo\r\n\r\nfour"}).encode(), "application/x-www-form-urlencoded"),
+        (b"name=Ana\r\nmessage=one\r\ntwo\r\n\r\nfour\r\n", "text/plain"),
+        (b"\xef\xbb\xbf" + orjson.dumps({"name": "Ana", "message": "one\rtwo\r\rfour"}), "text/plain"),
+        (
+            b'--B\r\nContent-Disposition: form-data; name="name"\r\n\r\nAna\r\n--B\r\nContent-Disposition: form-data; '
+            b'name="message"\r\n\r\none\r\ntwo\r\n\r\nfour\r\n--B--\r\n',
+            "multipart/form-data; boundary=B",
+        ),
+    ],
+    ids=["json", "urlencoded", "plain", "beacon", "multipart"],
+)
+def test_lines_are_the_same_in_every_encoding(raw: bytes, media: str) -> None:
+    """A message of several lines is whole, whatever ends them."""
+    found = inquiry(read_post(raw, media))
+    assert ("Ana", "one\ntwo\n\nfour") == (found.sender.first_name, found.text)
+
+
+def test_only_line_ends_end_a_line() -> None:
+    """A separator that people paste is part of what they wrote."""
+    assert "one\u2028two" == inquiry(read_post("message=one\u2028two".encode(), "text/plain")).text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["<test lead: dummy data for email>", " Test Lead: dummy data for email", ["a", "<TEST LEAD: DUMMY DATA>"]],
+)
+def test_dummy_answers_are_no_lead(answer: Any) -> None:
+    """The testing tool is recognised wherever its words stand."""
+    assert Ignored("test lead") == lead_ad(("q", answer))
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        post({"utm_source": "mail", "gclid": "1", "referrer": "https://a.example", "page_url": "https://b.example"}),
+        post({"language": "es", "locale": "es-MX", "redirect_to": "https://b.example", "name": " "}),
+        deliver(Provider.TYPEFORM, typeform(hidden={"utm_source": "mail", "shop": "north"})),
+        deliver(Provider.TALLY, tally(("shop", "HIDDEN_FIELDS", "north"), ("sum", "CALCULATED_FIELDS", 3))),
+    ],
+)
+def test_what_a_page_knows_is_no_lead(outcome: Outcome) -> None:
+    """A form in which nobody filled in anything is empty."""
+    assert Ignored("empty form") == outcome
+
+
+def test_a_hidden_address_is_a_lead() -> None:
+    """Who follows a link from a mail may be known to the page."""
+    outcome = deliver(Provider.TALLY, tally(("email", "HIDDEN_FIELDS", "ana@x.mx")))
+    assert "ana@x.mx" == inquiry(outcome).sender.email
