@@ -33,8 +33,8 @@ class IntakeSettings(ServiceSettings):
     verifies the challenges of forms that have them. A form that is captured while it is filled in can be
     gone on with for `form_hours`.
 
-    `opt_out_words` and `opt_in_words`, between commas, are the whole messages that mean STOP and START, in any case and
-    with or without accents; empty means the usual ones of our languages.
+    `opt_out_words` and `opt_in_words`, between commas, are the whole messages that mean STOP and START, in any case,
+    with or without accents and a "please"; empty means the usual ones of our languages.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore", frozen=True)

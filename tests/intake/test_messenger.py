@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.intake.domain.outcomes import OptOut, Response
 from services.intake.domain.splitting import SPLITTERS
 from shared.contracts.words import Channel, Evidence, IdentityKind
 from tests.intake.deliveries import PAGE, dumped, event, messenger
@@ -119,7 +120,10 @@ def test_instagram_comes_in_by_the_same_door() -> None:
     [
         ("+52 55 1234 5678", "+52 55 1234 5678", [(IdentityKind.PHONE, "525512345678")]),
         ("lupe@example.com", "lupe@example.com", [(IdentityKind.EMAIL, "lupe@example.com")]),
+        ("+525512345678", "+52 55 1234 5678", [(IdentityKind.PHONE, "525512345678")]),
+        ("lupe@example.com", "Lupe@example.com", [(IdentityKind.EMAIL, "lupe@example.com")]),
         ("+525512345678", "Call me", []),
+        ("lupe@example.com", "By mail", []),
         ("5512345678", "5512345678", []),
         ("PICK_KAYAK", "Kayak", []),
     ],
@@ -140,11 +144,41 @@ def test_only_an_address_that_the_person_chose_to_share_counts(
         {"message": text(referral=REFERRAL)},
         {"postback": {"mid": "m_4", "payload": "START", "referral": REFERRAL}},
         {"referral": REFERRAL},
+        {"message": text(), "referral": REFERRAL},
+        {"postback": {"mid": "m_4", "payload": "START"}, "referral": REFERRAL},
     ],
 )
-def test_ad_attribution_is_found_in_its_three_homes(parts: dict[str, Any]) -> None:
+def test_ad_attribution_is_found_in_its_homes(parts: dict[str, Any]) -> None:
     """A referral is kept wherever it comes."""
     assert {"referral": REFERRAL} == read_one(MESSENGER, messenger(event(**parts))).attribution
+
+
+def test_an_echo_belongs_to_the_page_that_wrote_it() -> None:
+    """Where the entry does not name the page, an echo's sender does; whom we wrote to is known within that page."""
+    delivery = messenger(event(PAGE, message=text(is_echo=True)) | {"recipient": {"id": "3003001"}})
+    del delivery["entry"][0]["id"]
+    (outcome,) = read(MESSENGER, delivery)
+    assert isinstance(outcome, Response)
+    (identity,) = outcome.sender.identities
+    assert ("3003001", PAGE) == (identity.match_key, identity.scope)
+
+
+def test_an_attachment_that_is_no_list_is_kept() -> None:
+    """One attachment by itself is as good as a list of one."""
+    inquiry = read_one(MESSENGER, messenger(event(message={"mid": "m_1", "attachments": {"type": "image"}})))
+    assert {"attachments": [{"type": "image"}]} == inquiry.content
+
+
+@pytest.mark.parametrize(
+    ("status", "is_opted_out"),
+    [("STOP_NOTIFICATIONS", True), ("STOP NOTIFICATIONS", True), ("resume_notifications", False)],
+)
+def test_stopped_notifications_are_an_opt_out(status: str, is_opted_out: bool) -> None:
+    """Who stops recurring notifications is left alone until they resume them."""
+    optin = {"type": "notification_messages", "notification_messages_status": status}
+    (outcome,) = read(MESSENGER, messenger(event(optin=optin)))
+    assert isinstance(outcome, OptOut)
+    assert (is_opted_out, "preference") == (outcome.is_opted_out, outcome.origin)
 
 
 def test_a_timestamp_of_zero_is_the_time_of_receipt() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.intake.domain.outcomes import Response
 from services.intake.domain.splitting import SPLITTERS
 from shared.contracts.words import Channel, Evidence, IdentityKind
 from tests.intake.deliveries import JOAO, LUPE, SCOPED, change, contact, dumped, message, whatsapp, whatsapp_messages
@@ -62,6 +63,7 @@ MEDIA = {"id": "9001", "mime_type": "image/jpeg", "sha256": "abc", "url": "https
             ),
             "Sent",
         ),
+        (message(kind="interactive", interactive={"list_reply": {"id": "r2", "title": "Kayak"}}), "Kayak"),
         (message(kind="interactive"), None),
         (message(kind="image", image=MEDIA | {"caption": "Is it this beach?"}), "Is it this beach?"),
         (message(kind="image", image=MEDIA), None),
@@ -195,6 +197,24 @@ def test_somebody_without_a_phone_is_known_by_the_scoped_id() -> None:
     assert ("Kit", None) == (inquiry.sender.profile_name, inquiry.sender.phone)
 
 
+def test_a_scoped_id_in_the_senders_place_finds_its_contact() -> None:
+    """A scoped id that stands where the phone does belongs to the contact with that id, among others."""
+    who = contact(None, name="Kit", user_id=SCOPED)
+    inquiry = read_one(WHATSAPP, whatsapp_messages(message(sender=SCOPED), contacts=[contact(), who]))
+    assert ("Kit", SCOPED, None) == (inquiry.sender.profile_name, inquiry.thread, inquiry.sender.phone)
+
+
+def test_what_we_write_is_no_lead_wherever_it_stands() -> None:
+    """An echo is known by its field, or by our number as sender together with a recipient, never by either alone."""
+    ours = message(sender="1", to=LUPE)
+    under_messages = change(field="smb_message_echoes", messages=[message(sender="5215500000001", to=LUPE)])
+    for delivery in (whatsapp(under_messages), whatsapp_messages(ours)):
+        (outcome,) = read(WHATSAPP, delivery)
+        assert isinstance(outcome, Response)
+        assert LUPE == outcome.sender.identities[0].value
+    assert ["text"] == reasons(read(WHATSAPP, whatsapp_messages(message(to="1"))))
+
+
 def test_phone_and_scoped_id_come_together() -> None:
     """A message with both carries both identities, and the scoped one names the thread."""
     sent = message(from_user_id=SCOPED)
@@ -260,6 +280,14 @@ def test_a_flow_with_unreadable_answers_is_kept(answers: str) -> None:
     reply = {"type": "nfm_reply", "nfm_reply": {"body": "Sent", "response_json": answers}}
     inquiry = read_one(WHATSAPP, whatsapp_messages(message(kind="interactive", interactive=reply)))
     assert "unreadable_response" in inquiry.content["nfm_reply"]
+
+
+@pytest.mark.parametrize("answers", ['{"adults": 2}', {"adults": 2}])
+def test_a_flow_keeps_its_answers(answers: Any) -> None:
+    """Answers come as JSON in a text, or as the object itself."""
+    reply = {"type": "nfm_reply", "nfm_reply": {"response_json": answers}}
+    inquiry = read_one(WHATSAPP, whatsapp_messages(message(kind="interactive", interactive=reply)))
+    assert {"adults": 2} == inquiry.content["nfm_reply"]["response"]
 
 
 def test_nul_and_half_characters_are_replaced() -> None:

@@ -20,6 +20,12 @@ from services.intake.domain.wishes import DEFAULT_WISHES, Wish, Wishes
         "توقف",
         "停止",
         "रोकें",
+        "S.T.O.P",
+        "Stop please",
+        "Stop, por favor",
+        "Please, unsubscribe!",
+        "Me désabonner svp",
+        "Quiero darme de baja.",
     ],
 )
 def test_a_whole_message_is_stop(text: str) -> None:
@@ -36,6 +42,10 @@ def test_a_whole_message_is_stop(text: str) -> None:
         "Where does the bus stop?",
         "stop at the hotel",
         "Don't stop",
+        "Can you stop, please?",
+        "please",
+        "¿Quiero darme de baja o no?",
+        "Stop 2 please",
         "non-stop",
         "cancel",
         "🛑",

@@ -14,10 +14,10 @@ _MARKS = frozenset(("Mc", "Mn"))
 _VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 
 STOP_WORDS = (
-    "stop", "stop all", "stopall", "please stop", "unsubscribe", "opt out", "stop promotions", "stop messages",
+    "stop", "s.t.o.p.", "stop all", "stopall", "unsubscribe", "opt out", "stop promotions", "stop messages",
     "remove me", "do not contact me",
-    "baja", "dar de baja", "darme de baja", "parar", "para de escribir", "no molestar", "cancelar suscripción",
-    "pare", "sair", "descadastrar", "cancelar inscrição", "parar de receber",
+    "baja", "dar de baja", "darme de baja", "quiero darme de baja", "parar", "para de escribir", "no molestar",
+    "cancelar suscripción", "pare", "sair", "descadastrar", "cancelar inscrição", "parar de receber",
     "arrêt", "arrêter", "désabonner", "me désabonner", "se désabonner", "désinscription",
     "stopp", "abmelden", "abbestellen", "austragen", "keine nachrichten mehr",
     "ferma", "disiscrivimi", "cancellami", "annulla iscrizione",
@@ -31,6 +31,8 @@ START_WORDS = (
     "riprendi", "iscrivimi", "aanmelden", "zapisz mnie", "başlat", "старт", "подписаться", "ابدأ", "اشتراك", "התחל",
     "再開", "恢复订阅", "शुरू करें",
 )  # fmt: skip
+COURTESIES = ("please", "por favor", "svp", "s'il vous plaît", "bitte", "per favore")
+"""What people put before or after any of these words, whichever its language."""
 
 
 class Wish(Enum):
@@ -42,7 +44,7 @@ class Wish(Enum):
 
 @dataclass(frozen=True)
 class Wishes:
-    """The words for both wishes, compared without case, accents and punctuation."""
+    """The words for both wishes, compared without case, accents and punctuation, and each with a courtesy too."""
 
     stop: frozenset[str]
     start: frozenset[str]
@@ -50,7 +52,7 @@ class Wishes:
     @classmethod
     def of(cls, stop: Iterable[str] = STOP_WORDS, start: Iterable[str] = START_WORDS) -> "Wishes":
         """Prepare words as people write them; what is in both lists means stop."""
-        return cls(frozenset(map(_plain, stop)) - {""}, frozenset(map(_plain, start)) - {""})
+        return cls(_with_courtesies(stop), _with_courtesies(start))
 
     def read(self, text: str | None) -> Wish | None:
         """The wish that the whole of a text is; None for everything else."""
@@ -60,6 +62,12 @@ class Wishes:
         if words in self.stop:
             return Wish.STOP
         return Wish.START if words in self.start else None
+
+
+def _with_courtesies(words: Iterable[str]) -> frozenset[str]:
+    said = {_plain(word) for word in words} - {""}
+    polite = [_plain(courtesy) for courtesy in COURTESIES]
+    return frozenset(said.union(*({f"{word} {one}", f"{one} {word}"} for word in said for one in polite)))
 
 
 def _plain(text: str) -> str:

@@ -42,6 +42,7 @@ _IGNORED_KINDS = frozenset(
 _IGNORED_FIELDS = frozenset(("comments", "feed", "live_comments", "mention", "mentions", "ratings", "story_insights"))
 # Meta: deliveries of the dashboard's test button.
 _TEST_PAGE = "0"
+_TEST_MESSAGE = ("12334", "random_mid")
 # Meta: `notification_messages_status` of an opt-in for recurring notifications; some pages of theirs write spaces.
 _NOTIFICATIONS = {"STOP_NOTIFICATIONS": True, "RESUME_NOTIFICATIONS": False}
 
@@ -65,6 +66,8 @@ def read_messenger(body: dict[str, Any], arrival: Arrival) -> Outcome:
 def _read_event(kind: str, event: dict[str, Any], arrival: Arrival) -> Outcome:
     subject = as_mapping(event.get(kind))
     sender_id = as_id(as_mapping(event.get("sender")).get("id"))
+    if (sender_id, subject.get("mid")) == _TEST_MESSAGE:
+        return Ignored("dashboard_test")
     if subject.get("is_echo") is True or (sender_id is not None and sender_id == arrival.account):
         # Instagram's echoes come among the messages, and not all of them say that they are one.
         return _read_echo(kind, subject, event, arrival)
@@ -159,7 +162,7 @@ def _inquiry(
         phone=shared.value if shared and shared.kind is IdentityKind.PHONE else None,
         email=shared.value if shared and shared.kind is IdentityKind.EMAIL else None,
     )
-    wish = arrival.wishes.read(text) if not as_list(subject.get("attachments")) else None
+    wish = arrival.wishes.read(text) if not _attachments(subject) else None
     if wish is Wish.STOP:
         return OptOut(sent_at=sent_at, sender=sender, thread=sender_id, is_opted_out=True, origin="message")
     return Inquiry(
@@ -169,7 +172,7 @@ def _inquiry(
         thread=sender_id,
         text=text[:LONGEST_TEXT] if text else None,
         content=bounded(_content(kind, subject)),
-        attribution=_attribution(kind, subject),
+        attribution=_attribution(kind, subject, event),
         takes_back_opt_out=wish is Wish.START,
     )
 
@@ -177,15 +180,20 @@ def _inquiry(
 def _content(kind: str, subject: dict[str, Any]) -> dict[str, Any]:
     if kind == "message":
         content = pick(subject, "quick_reply", "reply_to", "is_unsupported")
-        if attachments := as_list(subject.get("attachments")):
+        if attachments := _attachments(subject):
             content["attachments"] = attachments
         return content
     return {name: value for name, value in subject.items() if name not in ("mid", "title", "referral")}
 
 
-def _attribution(kind: str, subject: dict[str, Any]) -> dict[str, Any]:
-    """The ad, link or plugin that led here; it has three homes, and `source` is open-ended."""
-    referral = subject if kind == "referral" else as_mapping(subject.get("referral"))
+def _attachments(message: dict[str, Any]) -> list[Any]:
+    attachments = message.get("attachments")
+    return [attachments] if attachments and isinstance(attachments, dict) else as_list(attachments)
+
+
+def _attribution(kind: str, subject: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+    """The ad, link or plugin that led here; it has three homes, may stand beside them, and `source` is open-ended."""
+    referral = subject if kind == "referral" else as_mapping(subject.get("referral") or event.get("referral"))
     return {"referral": bounded(referral)} if referral else {}
 
 
@@ -193,13 +201,18 @@ def _shared_address(message: dict[str, Any]) -> Identity | None:
     """One's own phone or mail address, given by a `user_phone_number` or `user_email` quick reply.
 
     The webhook does not say which sort of quick reply it was: for these two the platform sends the same address
-    as payload and as text, a phone with its plus. A payload that merely looks like a phone is the bot's own word.
+    as payload and as text, a phone with its plus, each in a spelling of its own. A payload that merely looks like a
+    phone is the bot's own word.
     """
-    payload = as_text(as_mapping(message.get("quick_reply")).get("payload"))
-    if payload is None or payload != as_text(message.get("text")):
+    payload, shown = as_text(as_mapping(message.get("quick_reply")).get("payload")), as_text(message.get("text"))
+    if payload is None or shown is None:
         return None
     if payload.strip().startswith("+") and (phone := parse_phone(payload)) and phone.is_valid:
+        same = parse_phone(shown)
+        if same is None or same.match_key != phone.match_key:
+            return None
         return Identity(kind=IdentityKind.PHONE, value=payload, match_key=phone.match_key, evidence=Evidence.VERIFIED)
-    if email := read_email(payload):
-        return Identity(kind=IdentityKind.EMAIL, value=payload, match_key=email, evidence=Evidence.VERIFIED)
-    return None
+    email = read_email(payload)
+    if email is None or email != read_email(shown):
+        return None
+    return Identity(kind=IdentityKind.EMAIL, value=payload, match_key=email, evidence=Evidence.VERIFIED)

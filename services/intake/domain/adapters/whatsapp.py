@@ -27,6 +27,7 @@ _TEST_ENTRY = "0"
 _FIRST_AD_MESSAGE = "131060"
 _PLACEHOLDERS = frozenset(("unsupported", "unknown"))
 _MOST_CARDS = 20
+_REPLIES = ("button_reply", "list_reply", "nfm_reply")
 _IGNORED_TYPES = frozenset(("reaction", "request_welcome", "call_permission_reply"))
 # Types whose whole content is a few words of the sender, which may be STOP.
 _WORDS_ONLY = frozenset(("text", "button", "interactive"))
@@ -36,15 +37,23 @@ _IGNORED_FIELDS = frozenset(
         "account_review_update",
         "account_settings_update",
         "account_update",
+        "automatic_events",
         "business_capability_update",
         "business_status_update",
+        "business_username_update",
         "calls",
         "flows",
+        "group_lifecycle_update",
+        "group_participants_update",
+        "group_settings_update",
+        "group_status_update",
         "history",
+        "message_echoes",
         "message_template_components_update",
         "message_template_quality_update",
         "message_template_status_update",
         "messages",
+        "messaging_handovers",
         "partner_solutions",
         "payment_configuration_update",
         "phone_number_name_update",
@@ -52,7 +61,10 @@ _IGNORED_FIELDS = frozenset(
         "security",
         "smb_app_state_sync",
         "smb_message_echoes",
+        "standby",
         "template_category_update",
+        "template_correct_category_detection",
+        "tracking_events",
         "user_id_update",
         "user_preferences",
     )
@@ -190,7 +202,7 @@ def _button(message: dict[str, Any]) -> Said | Quarantined:
 
 def _interactive(message: dict[str, Any]) -> Said | Ignored | Quarantined:
     interactive = as_mapping(message.get("interactive"))
-    kind = as_text(interactive.get("type"))
+    kind = as_text(interactive.get("type")) or next((one for one in _REPLIES if interactive.get(one)), None)
     if not interactive:
         # Seen where the platform could not build the payload: somebody did answer.
         return None, {}
@@ -213,6 +225,8 @@ def _flow(reply: dict[str, Any]) -> Said:
             content["response"] = parse_json(answers.encode("utf-8", "replace"))
         except UnreadableJson:
             content["unreadable_response"] = answers
+    elif isinstance(answers, dict):
+        content["response"] = answers
     return as_text(reply.get("body")), {"nfm_reply": content}
 
 

@@ -86,7 +86,8 @@ def _contact_of(message: dict[str, Any], contacts: list[dict[str, Any]]) -> dict
     phone, scoped = as_id(message.get("from")), as_id(message.get("from_user_id"))
     for contact in contacts:
         listed_phone, listed_scoped = as_id(contact.get("wa_id")), as_id(contact.get("user_id"))
-        if (phone and phone == listed_phone) or (scoped and scoped == listed_scoped):
+        # A scoped id is seen in `from` too.
+        if (phone and phone in (listed_phone, listed_scoped)) or (scoped and scoped == listed_scoped):
             return contact
     sent_from = parse_wa_id(phone) if phone else None
     for contact in contacts:

@@ -124,10 +124,12 @@ def read_preference(preference: dict[str, Any], arrival: Arrival) -> Outcome:
 
 
 def read_echo(echo: dict[str, Any], arrival: Arrival) -> Outcome:
-    """What the business wrote from its phone; taking back or reacting is no response."""
+    """What the business wrote from its phone; taking back, reacting or writing to a group is no response."""
     kind = as_text(echo.get("type"))
     if kind in _SILENT_ECHOES:
         return Ignored(f"echo:{kind}")
+    if echo.get("group_id"):
+        return Ignored("echo:group")
     who = read_person(echo.get("to_user_id"), echo.get("to_parent_user_id"), echo.get("to"))
     if who is None:
         return Quarantined("echo without a recipient")

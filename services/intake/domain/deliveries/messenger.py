@@ -36,7 +36,8 @@ _EVENT_FIELDS = frozenset(
         "standby",
     )
 )
-_ENVELOPE = frozenset(("sender", "recipient", "timestamp", "prior_message"))
+# `hop_context` says by way of which apps an event came.
+_ENVELOPE = frozenset(("hop_context", "prior_message", "recipient", "sender", "timestamp"))
 
 
 def split_messenger(raw: bytes) -> list[Item]:
@@ -89,7 +90,7 @@ def _entry(channel: Channel, entry: Any) -> Iterator[Item]:
         return
     page, envelope = as_id(entry.get("id")), pick(entry, "id", "time")
     found = [name for name in _LISTS if entry.get(name)]
-    if unknown := unknown_members(entry, "id", "time", *_LISTS):
+    if unknown := unknown_members(entry, "id", "time", "hop_context", *_LISTS):
         yield _broken(channel, page, "unknown members", envelope | unknown)
     elif not found:
         yield _unnamed(channel, page, "empty", {"empty": True, "entry": entry}, entry)
@@ -117,9 +118,10 @@ def _element(channel: Channel, envelope: dict[str, Any], name: str, element: Any
             return make_item(Channel.LEAD_ADS, page, kind, (kind, leadgen_id), body)
         return _unnamed(channel, page, kind, body, element, time)
     kind = kind_of(element)
-    account = page or as_id(as_mapping(element.get("recipient")).get("id"))
-    body = {"page": account, name: element}
     message = as_mapping(element.get(kind))
+    ours = "sender" if message.get("is_echo") is True else "recipient"
+    account = page or as_id(as_mapping(element.get(ours)).get("id"))
+    body = {"page": account, name: element}
     mid = as_id(message.get("mid"))
     if name == "messaging" and kind in ("message", "postback") and mid:
         # A deletion has the id of the message that it takes back.
