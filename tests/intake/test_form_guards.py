@@ -350,7 +350,7 @@ async def test_first_and_last_touch_are_kept(
     """What the page remembers of the first visit stands beside what brought its visitor now; both are bounded."""
     await create()
     first = {"utm_source": "mail", "landing_page": "https://shop.example/", "at": "2026-10-01T10:00:00Z", "x": "y"}
-    last: dict[str, Any] = {"utm_source": "ads", "gclid": "g" * 5000, "referrer": 7}
+    last: dict[str, Any] = {"utm_source": "ads", "gclid": "g" * 5000, "referrer": [7]}
     attribution = {"first": first, "last": last}
     answer = await inside.post(f"/forms/{form_key}", json=FIELDS | {"attribution": attribution})
     assert 422 == answer.status_code, "more than a field may have"

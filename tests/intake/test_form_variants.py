@@ -156,3 +156,87 @@ def test_a_hidden_address_is_a_lead() -> None:
     """Who follows a link from a mail may be known to the page."""
     outcome = deliver(Provider.TALLY, tally(("email", "HIDDEN_FIELDS", "ana@x.mx")))
     assert "ana@x.mx" == inquiry(outcome).sender.email
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "spare"),
+    [
+        ({"name": "Ana María", "surname": "López"}, ("Ana María", "López"), {}),
+        ({"name": "Ana López", "last_name": "López"}, ("Ana", "López"), {}),
+        ({"name": "López", "last_name": "López"}, (None, "López"), {}),
+        ({"last_name": "López", "first_name": "", "name": "Ana"}, ("Ana", "López"), {}),
+        ({"first_name": "Ana", "name": "Ana López"}, ("Ana", "López"), {}),
+        ({"first_name": "Ana", "name": "Bea"}, ("Ana", None), {"name": "Bea"}),
+        ({"name": "  Ana \t López  Prado "}, ("Ana", "López Prado"), {}),
+        ({"name": "Ana\u00a0López"}, ("Ana", "López"), {}),
+        ({"first_name": " Ana ", "last_name": "López "}, ("Ana", "López"), {}),
+        ({"name": "López, Ana"}, ("Ana", "López"), {}),
+        ({"name": "Ann Lee, Jr."}, ("Ann", "Lee, Jr."), {}),
+        ({"name": True, "email": "ana@x.mx"}, (None, None), {"name (extra)": True}),
+    ],
+)
+def test_names(fields: dict[str, Any], name: tuple[str | None, str | None], spare: dict[str, Any]) -> None:
+    """Full names beside halves of them give both halves, and what is not used is kept."""
+    found = inquiry(post(fields))
+    assert (name, spare) == ((found.sender.first_name, found.sender.last_name), extra(found))
+
+
+def test_the_owners_mapping_of_names() -> None:
+    """A mapped surname makes the other field the first name."""
+    sender = inquiry(post({"n": "Ana", "a": "López"}, {"n": "name", "a": "last_name"})).sender
+    assert ("Ana", "López") == (sender.first_name, sender.last_name)
+
+
+PHONE, OTHER_PHONE = "525512345678", "525587654321"
+
+
+@pytest.mark.parametrize(
+    ("fields", "keys"),
+    [
+        ({"email": "ana@x.mx, bea@x.mx"}, [("ana@x.mx", "stated"), ("bea@x.mx", "claimed")]),
+        ({"email": ["ana@x.mx", "Ana@X.mx"]}, [("ana@x.mx", "stated")]),
+        ({"email": "none; ana@x.mx"}, [("ana@x.mx", "stated")]),
+        ({"email": "Ana <ana@x.mx>"}, [("ana@x.mx", "stated")]),
+        ({"email": "a/b@x.mx"}, [("a/b@x.mx", "stated")]),
+        ({"phone": "55 1234 5678 / 55 8765 4321"}, [(PHONE, "stated"), (OTHER_PHONE, "claimed")]),
+        ({"phone": 5512345678.0}, [(PHONE, "stated")]),
+        ({"phone": "", "tel": "+52 55 1234 5678"}, [(PHONE, "stated")]),
+        ({"tel": "+52 55 1234 5678", "phone": " "}, [(PHONE, "stated")]),
+        ({"mobile": "", "tel": "+52 55 1234 5678"}, [(PHONE, "stated")]),
+    ],
+)
+def test_several_in_one_field(fields: dict[str, Any], keys: list[tuple[str, str]]) -> None:
+    """The first that can be read is stated, others are claims; an empty field is no reason to overlook another."""
+    identities = inquiry(post(fields, region="MX")).sender.identities
+    assert keys == [(one.match_key, one.evidence) for one in identities]
+
+
+@pytest.mark.parametrize(
+    ("fields", "attribution"),
+    [
+        ({"utm_campaign": 2026, "UTM_Source": "mail"}, {"utm_campaign": "2026", "utm_source": "mail"}),
+        ({"attribution": {"utm_source": "mail", "utm_id": 5}}, {"utm_source": "mail", "utm_id": "5"}),
+        (
+            {"attribution": {"first_touch": {"utm_source": "a"}, "last_touch": {"utm_source": "b"}}},
+            {"utm_source": "b", "first_touch": {"utm_source": "a"}},
+        ),
+        (
+            {"attribution": {"first": {"utm_source": "a"}, "last": {"gclid": "b"}}},
+            {"gclid": "b", "first_touch": {"utm_source": "a"}},
+        ),
+        (dict.fromkeys(("li_fat_id", "twclid", "ctwa_clid", "gad_source", "gad_campaignid"), "1"), None),
+    ],
+)
+def test_attribution(fields: dict[str, Any], attribution: dict[str, Any] | None) -> None:
+    """Numbers, other cases and each shape of touches are understood."""
+    found = inquiry(post({"name": "Ana"} | fields))
+    assert (fields if attribution is None else attribution, {}) == (found.attribution, extra(found))
+
+
+def test_lead_ads_keep_what_is_not_used() -> None:
+    """Numbers are answers, and a full name beside a half of another is one of them."""
+    found = inquiry(lead_ad(("first_name", "Ana"), ("full_name", "Bea Prado"), ("phone number", [525512345678])))
+    assert ("Ana", None, PHONE) == (found.sender.first_name, found.sender.last_name, found.sender.phone)
+    assert {"full_name": "Bea Prado"} == found.content["answers"]
+    both = inquiry(lead_ad(("last_name", "López"), ("full name", "Ana López")))
+    assert ("Ana", "López", {}) == (both.sender.first_name, both.sender.last_name, both.content)

@@ -3,7 +3,7 @@
 import codecs
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from services.intake.domain.form_rules import OWN_FIELDS
@@ -18,6 +18,8 @@ LONGEST_NAME = 100
 LONGEST_POST = 100_000
 SMALL_FORM = 16 * 1024
 """How many bytes are checked so quickly that nobody notices, whatever they are."""
+# Below it, floats have every digit.
+_EXACT = 2**53
 REDIRECT_FIELD = "redirect_to"
 _LONGEST_VALUE = 4_000
 _LONGEST = {
@@ -45,6 +47,8 @@ _ALIASES = {
     "comment": "message",
     "comments": "message",
 }
+# Behind a comma they are no first name.
+_BEHIND_NAMES = frozenset(("jr", "sr", "ii", "iii", "iv", "phd", "ph.d", "md", "m.d", "mba", "esq"))
 NO_MAPPING: Mapping[str, str | None] = {}
 
 
@@ -143,11 +147,15 @@ def check_fields(fields: dict[str, Any], mapping: Mapping[str, str | None] = NO_
             raise FieldRefused(clean_text(name[:LONGEST_NAME]), "name_too_long", "the name is too long")
         if is_withheld(name):
             continue
-        known = _known_name(name, fields, mapping)
-        if known in checked:
-            # Two names for one field: the first one has it, the other is kept beside it.
-            known = name
-        checked[clean_text(known)] = _check(name, known, value)
+        known = clean_text(_known_name(name, fields, mapping))
+        if known in _LONGEST and isinstance(value, bool):
+            known = f"{known} (extra)"
+        if _is_told(checked.get(known)):
+            # Two names for one field: the first that says something has it, the other is kept beside it.
+            known = clean_text(name)
+        told = _check(name, known, value)
+        if _is_told(told) or not _is_told(checked.get(known)):
+            checked[known] = told
     if len(dump_json(checked)) > LONGEST_POST:
         raise FieldRefused("body", "too_long", f"all fields together may have {LONGEST_POST} bytes")
     return withhold(checked)
@@ -180,7 +188,11 @@ def _known_name(name: str, fields: Mapping[str, Any], mapping: Mapping[str, str 
     if known == name and known in mapping.values():
         # What the form lists under another name is not what has this one by chance.
         return f"{name} (extra)"
-    return name if known != name and (known in fields or known in mapping.values()) else known
+    return name if known != name and (_is_told(fields.get(known)) or known in mapping.values()) else known
+
+
+def _is_told(value: Any) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else bool(value)
 
 
 def guess_name(name: str) -> str | None:
@@ -192,11 +204,10 @@ def guess_name(name: str) -> str | None:
 def _check(name: str, known: str, value: Any) -> Any:
     longest = _LONGEST.get(known, _LONGEST_VALUE)
     if known in _LONGEST:
-        if isinstance(value, list) and all(isinstance(item, (str, int, float)) for item in value):
-            value = ", ".join(str(item) for item in value)
-        if isinstance(value, (dict, list)):
+        items = value if isinstance(value, list) else [value]
+        if not all(isinstance(item, (str, int, float)) for item in items):
             raise FieldRefused(name, "text_type", "this must be a text")
-        value = str(value)
+        value = ", ".join(filter(None, map(as_told, items)))
     if isinstance(value, str):
         if len(value) > longest:
             raise FieldRefused(name, "too_long", f"this may have {longest} characters")
@@ -206,7 +217,53 @@ def _check(name: str, known: str, value: Any) -> Any:
     return value
 
 
+class PersonName(NamedTuple):
+    """First and last name, and the full one if it was told beside them and says something else."""
+
+    first: str | None
+    last: str | None
+    spare: str | None = None
+
+
+def read_name(told: Mapping[str, Any]) -> PersonName:
+    """What somebody is called, by `first_name`, `last_name` and `name`, of which some may be missing."""
+    first, last = _trimmed(told.get("first_name")), _trimmed(told.get("last_name"))
+    full = _trimmed(told.get("name"))
+    if not (first or last):
+        return PersonName(*split_name(full))
+    if full and not first:
+        # The field is for the first name, or for all of it.
+        return PersonName(_without(full, last, is_behind=True), last)
+    if full and not last and (rest := _without(full, first)) != full:
+        return PersonName(first, rest)
+    return PersonName(first, last, full)
+
+
+def as_told(value: Any) -> str | None:
+    """A text or a number as somebody typed it, `5512345678.0` without its point; None for anything else."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        value = int(value)
+    return str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else None
+
+
 def split_name(name: Any) -> tuple[str | None, str | None]:
-    """First and last name of a full one: the first word, and the rest."""
-    first, _, last = (as_text(name) or "").strip().partition(" ")
-    return first or None, last.strip() or None
+    """First and last name of a full one: the first word, and the rest; `Surname, Name` is the other way round."""
+    full = _trimmed(name) or ""
+    before, _, behind = (part.strip() for part in full.partition(","))
+    if before and behind and "," not in behind and behind.rstrip(".").lower() not in _BEHIND_NAMES:
+        return behind, before
+    first, _, last = full.partition(" ")
+    return first or None, last or None
+
+
+def _trimmed(name: Any) -> str | None:
+    return " ".join((as_text(name) or "").split()) or None
+
+
+def _without(full: str, part: str | None, *, is_behind: bool = False) -> str | None:
+    """A full name without the words that it begins or ends with."""
+    words, known = full.split(), (part or "").split()
+    at = len(words) - len(known) if is_behind else 0
+    if known and [word.casefold() for word in words[max(at, 0) :][: len(known)]] == [word.casefold() for word in known]:
+        words = words[:at] if is_behind else words[len(known) :]
+    return " ".join(words) or None

@@ -6,7 +6,7 @@ from typing import Any
 from services.intake.domain.adapters.form_answers import AnswersUnknown, is_whole, read_answers
 from services.intake.domain.adapters.stated import stated_identities
 from services.intake.domain.form_rules import EXPERIENCE_FIELDS, Provider
-from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, check_fields, split_name
+from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, as_told, check_fields, read_name
 from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Filling, Ignored, Inquiry, Outcome, Quarantined
 from services.intake.domain.progress import read_experience
 from services.intake.domain.receipts import SPAM
@@ -14,13 +14,16 @@ from services.intake.domain.values import as_mapping, as_text, bounded
 from shared.contracts.inquiries import FormProgress, Sender
 
 _PERSON = frozenset(("first_name", "last_name", "name", "email", "phone", "message"))
-_CLICK_IDS = frozenset(("gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid", "dclid"))
+_CLICK_IDS = frozenset((
+    "gclid", "gbraid", "wbraid", "fbclid", "msclkid", "ttclid", "dclid",
+    "li_fat_id", "twclid", "ctwa_clid", "gad_source", "gad_campaignid",
+))  # fmt: skip
 _ORIGINS = frozenset(("referrer", "landing_page", "page_url"))
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,3}")
 _LONGEST_ORIGIN = 1000
 _LONGEST_NAME = 64
 _MOST_ORIGINS = 60
-# A member of JSON posts: `{"first": {…}, "last": {…}}`, each with campaign, click ids and pages.
+# A member of JSON posts: `{"first": {…}, "last": {…}}`, each with campaign, click ids and pages, or only the latter.
 _ATTRIBUTION = "attribution"
 _KEPT = ("consent", "flags")
 _OF_A_VISIT = frozenset((REDIRECT_FIELD, "language", "locale"))
@@ -56,17 +59,15 @@ def _read_fields(fields: dict[str, Any], body: dict[str, Any], arrival: Arrival)
         return Ignored("nothing new")
     if not is_further and not (_is_filled_in(fields) or (progress and progress.experiences)):
         return Ignored("empty form")
-    first, last = as_text(fields.get("first_name")), as_text(fields.get("last_name"))
-    if not (first or last):
-        first, last = split_name(fields.get("name"))
+    name = read_name(fields)
     phone, email = as_text(fields.get("phone")), as_text(fields.get("email"))
     text = as_text(fields.get("message"))
     told: dict[str, Any] = {
         "sent_at": arrival.received_at,
         "sender": Sender(
             identities=stated_identities(phone, email, as_text(body.get("default_region"))),
-            first_name=first,
-            last_name=last,
+            first_name=name.first,
+            last_name=name.last,
             phone=phone,
             email=email,
             language=_language(fields, body),
@@ -89,9 +90,9 @@ def _progress(fields: dict[str, Any], told: dict[str, Any]) -> FormProgress | No
     supplied = {
         name: bounded(value) for name, value in fields.items() if not _is_attribution(name) and name not in _APART
     }
-    if "name" in supplied and not supplied.keys() & {"first_name", "last_name"}:
-        first, last = split_name(supplied.pop("name"))
-        supplied |= {"first_name": first or "", "last_name": last or ""}
+    if "name" in supplied and not (name := read_name(supplied)).spare:
+        del supplied["name"]
+        supplied |= {"first_name": name.first or "", "last_name": name.last or ""}
     return FormProgress.model_validate(told | {"fields": supplied, "experience": experience})
 
 
@@ -122,13 +123,14 @@ def _is_filled_in(fields: dict[str, Any]) -> bool:
 
 
 def _is_attribution(name: str) -> bool:
-    return name.startswith("utm_") or name in _CLICK_IDS or name in _ORIGINS or name == _ATTRIBUTION
+    plain = name.lower()
+    return plain.startswith("utm_") or plain in _CLICK_IDS or plain in _ORIGINS or name == _ATTRIBUTION
 
 
 def _content(fields: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     known = {*_PERSON, *_APART}
     extra = {name: value for name, value in fields.items() if name not in known and not _is_attribution(name)}
-    if "name" in fields and ("first_name" in fields or "last_name" in fields):
+    if read_name(fields).spare:
         extra["name"] = fields["name"]
     content = {"extra": bounded(extra)} if extra else {}
     return content | {name: body[name] for name in _KEPT if body.get(name)}
@@ -140,19 +142,20 @@ def _attribution(fields: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]
     Bounded, and never trusted.
     """
     told = as_mapping(fields.get(_ATTRIBUTION))
-    found = _touch(as_mapping(told.get("last"))) | _touch({name: fields[name] for name in fields if name != "at"})
+    last, first = (as_mapping(told.get(touch) or told.get(f"{touch}_touch")) for touch in ("last", "first"))
+    found = _touch(told) | _touch(last) | _touch({name: fields[name] for name in fields if name != "at"})
     if (page := as_text(body.get("page_url"))) and "page_url" not in found:
         found["page_url"] = page[:_LONGEST_ORIGIN]
-    if first := _touch(as_mapping(told.get("first"))):
-        found["first_touch"] = first
+    if touched := _touch(first):
+        found["first_touch"] = touched
     return found
 
 
 def _touch(told: dict[str, Any]) -> dict[str, Any]:
     return {
-        name[:_LONGEST_NAME]: value[:_LONGEST_ORIGIN]
-        for name, value in list(told.items())[:_MOST_ORIGINS]
-        if (_is_attribution(name) or name == "at") and isinstance(value, str) and value
+        name.lower()[:_LONGEST_NAME]: value[:_LONGEST_ORIGIN]
+        for name, item in list(told.items())[:_MOST_ORIGINS]
+        if (_is_attribution(name) or name == "at") and (value := as_told(item))
     }
 
 

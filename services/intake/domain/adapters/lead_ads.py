@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 from services.intake.domain.adapters.stated import stated_identities
-from services.intake.domain.forms import split_name
+from services.intake.domain.forms import as_told, guess_name, read_name
 from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Awaited, Ignored, Inquiry, Outcome, Quarantined
 from services.intake.domain.values import as_id, as_list, as_mapping, as_text, bounded, pick, read_instant
 from shared.contracts.inquiries import Sender
@@ -66,9 +66,7 @@ def _inquiry(
     lead: dict[str, Any], value: dict[str, Any], answers: dict[str, str], body: dict[str, Any], arrival: Arrival
 ) -> Inquiry:
     told, others = _mapped(answers, as_list(body.get("fields")))
-    first, last = told.get("first_name"), told.get("last_name")
-    if not (first or last):
-        first, last = split_name(told.get("name"))
+    name = read_name(told)
     phone, email, text = told.get("phone"), told.get("email"), told.get("message")
     content: dict[str, Any] = {"answers": others} if others else {}
     if disclaimers := as_list(lead.get("custom_disclaimer_responses")):
@@ -78,8 +76,8 @@ def _inquiry(
         sent_at=read_instant(lead.get("created_time") or value.get("created_time"), arrival.received_at),
         sender=Sender(
             identities=stated_identities(phone, email, as_text(body.get("default_region"))),
-            first_name=first,
-            last_name=last,
+            first_name=name.first,
+            last_name=name.last,
             phone=phone,
             email=email,
         ),
@@ -95,10 +93,16 @@ def _answers(lead: dict[str, Any]) -> dict[str, str]:
     found = {}
     for field in map(as_mapping, as_list(lead.get("field_data"))):
         name = as_text(field.get("name"))
-        values = [text for text in (as_text(one) for one in as_list(field.get("values"))) if text]
+        values = [text for text in (as_text(as_told(one)) for one in as_list(field.get("values"))) if text]
         if name and values:
             found[name[:200]] = ", ".join(values)[:LONGEST_TEXT]
     return found
+
+
+def _usual(name: str) -> str | None:
+    """What a question asks for by its name; what people write about a trip stays an answer."""
+    target = _DEFAULTS.get(name.strip().lower()) or guess_name(name)
+    return None if target == "message" else target
 
 
 def _mapped(answers: dict[str, str], mapping: list[Any]) -> tuple[dict[str, str], dict[str, str]]:
@@ -107,16 +111,23 @@ def _mapped(answers: dict[str, str], mapping: list[Any]) -> tuple[dict[str, str]
     A form's own mapping comes first, in which a question may also be mapped to nothing.
     """
     own = {as_text(as_mapping(one).get("name")): as_text(as_mapping(one).get("maps_to")) for one in mapping}
-    wanted = {name: own[name] if name in own else _DEFAULTS.get(name.strip().lower()) for name in answers}
-    told: dict[str, list[str]] = defaultdict(list)
+    wanted = {name: own[name] if name in own else _usual(name) for name in answers}
+    asked: dict[str, list[str]] = defaultdict(list)
     others = {}
     for name in sorted(answers, key=lambda name: name not in own):
         target = wanted[name]
-        if target in TARGETS and (target == "message" or not told[target]):
-            told[target].append(answers[name])
+        if target in TARGETS and (target == "message" or not asked[target]):
+            asked[target].append(name)
         else:
             others[name] = answers[name]
-    return {target: "\n".join(values)[: _LONGEST.get(target, 200)] for target, values in told.items() if values}, others
+    told = {
+        target: "\n".join(answers[name] for name in names)[: _LONGEST.get(target, 200)]
+        for target, names in asked.items()
+        if names
+    }
+    if read_name(told).spare:
+        others |= {name: answers[name] for name in asked["name"]}
+    return told, others
 
 
 _LONGEST = {"message": LONGEST_TEXT, "email": 320, "phone": 64}

@@ -74,7 +74,7 @@
 
   function attribution() {
     const campaign = [...new URLSearchParams(location.search)].filter(([name]) =>
-      /^(utm_.*|gclid|gbraid|wbraid|fbclid|msclkid|ttclid|dclid)$/.test(name));
+      /^(utm_.*|gclid|gbraid|wbraid|fbclid|msclkid|ttclid|dclid|li_fat_id|twclid|ctwa_clid|gad_source|gad_campaignid)$/.test(name));
     const now = { landing_page: here(), referrer: document.referrer, at: new Date(), ...Object.fromEntries(campaign) };
     const local = () => localStorage;
     const first = keep(local, "first") || now;
