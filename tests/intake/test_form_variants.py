@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from services.intake.domain.items import make_item
 from services.intake.domain.outcomes import Ignored, Inquiry, Outcome
 from services.intake.routes.form_bodies import read_fields
 from shared.contracts.words import Channel
-from tests.intake.reading import outcome_of
+from tests.intake.reading import in_words, outcome_of
 
 
 def post(fields: dict[str, Any], mapping: Mapping[str, str | None] | None = None, region: str | None = None) -> Outcome:
@@ -240,3 +241,125 @@ def test_lead_ads_keep_what_is_not_used() -> None:
     assert {"full_name": "Bea Prado"} == found.content["answers"]
     both = inquiry(lead_ad(("last_name", "López"), ("full name", "Ana López")))
     assert ("Ana", "López", {}) == (both.sender.first_name, both.sender.last_name, both.content)
+
+
+STATED = [(PHONE, "stated"), ("ana@x.mx", "stated")]
+
+
+@pytest.mark.parametrize(
+    ("name", "email", "phone"),
+    [
+        ("fullName", "emailAddress", "phoneNumber"),
+        ("your-name", "your-email", "tel-123"),
+        ("Name 2", "Email 2", "Phone 2"),
+        ("customer name", "contact-email", "mobile_phone"),
+        ("contact[name]", "fields[email]", "form_fields[tel-7]"),
+        ("Nombre", "Correo electrónico:", "teléfono"),
+        ("nombre_completo", "correo", "MÓVIL *"),
+        ("Name", "E-Mail-Adresse", "Telefonnummer"),
+        ("nome", "e-mail", "telemóvel"),
+        ("nom", "courriel", "téléphone"),
+    ],
+)
+def test_spellings(name: str, email: str, phone: str) -> None:
+    """Fields are understood in several languages and in the ways of several page builders."""
+    found = inquiry(post({name: "Ana", email: "ana@x.mx", phone: "+52 55 1234 5678"}))
+    assert ("Ana", {}) == (found.sender.first_name, extra(found))
+    assert STATED == [(one.match_key, one.evidence) for one in found.sender.identities]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        ("firstName", "lastName", "Your message"),
+        ("Nombre", "Apellidos", "mensaje"),
+        ("Vorname", "Nachname", "Nachricht"),
+        ("nome", "sobrenome", "mensagem"),
+        ("prénom", "nom de famille", "commentaire"),
+    ],
+)
+def test_spellings_of_names(first: str, last: str, message: str) -> None:
+    """Both halves of a name find their places, whatever the full one is called."""
+    found = inquiry(post({first: "Ana", last: "López", message: "Hola"}))
+    assert ("Ana", "López", "Hola") == (found.sender.first_name, found.sender.last_name, found.text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["company name", "companyName", "form_name", "passenger[name]", "passengers[0][email]", "user_name", "nickname",
+     "emergency phone", "friend's email", "2", "[]", "contact[]", "iPhone", "mailing list", "message type"],
+)  # fmt: skip
+def test_what_could_be_anything_is_extra(name: str) -> None:
+    """No name is guessed that may be of something or somebody else."""
+    found = inquiry(post({name: "x", "first_name": "Ana"}))
+    assert ({name: "x"}, "Ana") == (extra(found), found.sender.first_name)
+
+
+def test_a_contact_may_be_an_object() -> None:
+    """Its known members are fields, the others stay in it, and those of a mapping are the owner's."""
+    contact = {"name": "Ana López", "email": "ana@x.mx", "phone": "+52 55 1234 5678", "room": 7, "trip": {"name": "x"}}
+    found = inquiry(post({"contact": contact, "company": {"name": "Reef", "email": "info@reef.example"}}))
+    assert STATED == [(one.match_key, one.evidence) for one in found.sender.identities]
+    company = {"name": "Reef", "email": "info@reef.example"}
+    assert {"contact": {"room": 7, "trip": {"name": "x"}}, "company": company} == extra(found)
+    kept = inquiry(post({"contact": contact, "first_name": "Bea"}, {"contact": None}))
+    assert {"contact": contact} == extra(kept)
+
+
+def test_a_mapping_comes_before_any_guess() -> None:
+    """A guess takes no place that the form's owner gave to another field, nor one that has its exact name."""
+    mapped = inquiry(post({"correo": "bea@x.mx", "dirección": "ana@x.mx"}, {"dirección": "email"}))
+    assert ("ana@x.mx", {"correo": "bea@x.mx"}) == (mapped.sender.email, extra(mapped))
+    exact = inquiry(post({"correo": "bea@x.mx", "email": "ana@x.mx"}))
+    assert ("ana@x.mx", {"correo": "bea@x.mx"}) == (exact.sender.email, extra(exact))
+
+
+def test_lead_ads_in_other_languages() -> None:
+    """Questions in the words of the person's language are understood."""
+    answers = (("nombre_completo", "Ana López"), ("correo_electrónico", "ana@x.mx"), ("teléfono", "+52 55 1234 5678"))
+    found = inquiry(lead_ad(*answers))
+    assert ("Ana", "López", {}) == (found.sender.first_name, found.sender.last_name, found.content)
+    assert STATED == [(one.match_key, one.evidence) for one in found.sender.identities]
+
+
+WHEN = "2026-11-19T10:30:00.000Z"
+ANSWERED = {"data": {"Email": "ana@x.mx"}}
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload"),
+    [
+        (Provider.TALLY, tally(("Email", "INPUT_EMAIL", "ana@x.mx")) | {"createdAt": WHEN}),
+        (Provider.WEBFLOW, {"triggerType": "form_submission", "payload": ANSWERED | {"submittedAt": WHEN}}),
+        (
+            Provider.TYPEFORM,
+            {
+                "event_type": "form_response",
+                "form_response": typeform(("Email", "email", "ana@x.mx"))["form_response"] | {"submitted_at": WHEN},
+            },
+        ),
+    ],
+)
+def test_providers_say_when_it_was_sent(provider: Provider, payload: dict[str, Any]) -> None:
+    """A delivery that comes late was sent when the person sent it."""
+    assert datetime(2026, 11, 19, 10, 30, tzinfo=UTC) == inquiry(deliver(provider, payload)).sent_at
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (ANSWERED, "form"),
+        ({"payload": ANSWERED}, "form"),
+        ({"payload": {"data": []}}, "ignored: webflow: no submission"),
+        ({"triggerType": "site_publish", "payload": ANSWERED}, "ignored: webflow: no submission"),
+    ],
+)
+def test_a_webflow_form_without_a_trigger(payload: dict[str, Any], expected: str) -> None:
+    """Answers are taken even if nothing says what they are."""
+    assert expected == in_words(deliver(Provider.WEBFLOW, payload))
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [{"a": 1}], True])
+def test_a_guess_refuses_no_type(value: Any) -> None:
+    """What cannot be a phone is kept as it came, even under a phone's name."""
+    assert {"Celular": value} == extra(post({"Celular": value, "name": "Ana"}))

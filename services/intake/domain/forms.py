@@ -3,24 +3,22 @@
 import codecs
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
+from services.intake.domain.field_names import LONGEST_NAME, REDIRECT_FIELD, SPELLINGS, guess_name, is_of_a_person
 from services.intake.domain.form_rules import OWN_FIELDS
-from services.intake.domain.values import as_text
 from services.intake.domain.withheld import is_withheld, withhold
 from shared.kit.text import UnreadableJson, clean_text, dump_json, parse_json
 
 MOST_FIELDS = 100
 # Fields that come again, such as checkboxes, are several pairs.
 MOST_PAIRS = MOST_FIELDS * 4
-LONGEST_NAME = 100
 LONGEST_POST = 100_000
 SMALL_FORM = 16 * 1024
 """How many bytes are checked so quickly that nobody notices, whatever they are."""
 # Below it, floats have every digit.
 _EXACT = 2**53
-REDIRECT_FIELD = "redirect_to"
 _LONGEST_VALUE = 4_000
 _LONGEST = {
     "first_name": 200,
@@ -31,24 +29,6 @@ _LONGEST = {
     "message": 10_000,
     REDIRECT_FIELD: 2_000,
 }
-_ALIASES = {
-    "firstname": "first_name",
-    "lastname": "last_name",
-    "surname": "last_name",
-    "full_name": "name",
-    "fullname": "name",
-    "tel": "phone",
-    "telephone": "phone",
-    "phone_number": "phone",
-    "mobile": "phone",
-    "mail": "email",
-    "e_mail": "email",
-    "email_address": "email",
-    "comment": "message",
-    "comments": "message",
-}
-# Behind a comma they are no first name.
-_BEHIND_NAMES = frozenset(("jr", "sr", "ii", "iii", "iv", "phd", "ph.d", "md", "m.d", "mba", "esq"))
 NO_MAPPING: Mapping[str, str | None] = {}
 
 
@@ -141,21 +121,18 @@ def check_fields(fields: dict[str, Any], mapping: Mapping[str, str | None] = NO_
     """
     if len(fields) > MOST_FIELDS:
         raise too_many_fields()
+    fields = _opened(fields, mapping)
     checked: dict[str, Any] = {}
     for name, value in fields.items():
         if len(name) > LONGEST_NAME:
             raise FieldRefused(clean_text(name[:LONGEST_NAME]), "name_too_long", "the name is too long")
         if is_withheld(name):
             continue
-        known = clean_text(_known_name(name, fields, mapping))
-        if known in _LONGEST and isinstance(value, bool):
-            known = f"{known} (extra)"
+        known = clean_text(_place(name, value, fields, mapping))
         if _is_told(checked.get(known)):
             # Two names for one field: the first that says something has it, the other is kept beside it.
             known = clean_text(name)
-        told = _check(name, known, value)
-        if _is_told(told) or not _is_told(checked.get(known)):
-            checked[known] = told
+        _keep(checked, known, _check(name, known, value))
     if len(dump_json(checked)) > LONGEST_POST:
         raise FieldRefused("body", "too_long", f"all fields together may have {LONGEST_POST} bytes")
     return withhold(checked)
@@ -171,7 +148,7 @@ def is_known(name: str, mapping: Mapping[str, str | None]) -> bool:
     return name in mapping if mapping else guess_name(name) is not None
 
 
-KNOWN_NAMES = sorted({*_LONGEST, *OWN_FIELDS, *_ALIASES} - {REDIRECT_FIELD})
+KNOWN_NAMES = sorted({*_LONGEST, *OWN_FIELDS, *SPELLINGS} - {REDIRECT_FIELD})
 """Names, in lower case with underscores, that mean one of our fields where a form has no mapping of its own."""
 
 
@@ -191,23 +168,49 @@ def _known_name(name: str, fields: Mapping[str, Any], mapping: Mapping[str, str 
     return name if known != name and (_is_told(fields.get(known)) or known in mapping.values()) else known
 
 
+def _place(name: str, value: Any, fields: Mapping[str, Any], mapping: Mapping[str, str | None]) -> str:
+    """The name under which a field is kept: a guess that is of another type than its value is none."""
+    known = _known_name(name, fields, mapping)
+    if known not in _LONGEST:
+        return known
+    if known != name and name not in mapping:
+        return name if isinstance(value, bool) or _joined(value) is None else known
+    return f"{known} (extra)" if isinstance(value, bool) else known
+
+
+def _keep(checked: dict[str, Any], known: str, told: Any) -> None:
+    if _is_told(told) or not _is_told(checked.get(known)):
+        checked[known] = told
+
+
 def _is_told(value: Any) -> bool:
     return bool(value.strip()) if isinstance(value, str) else bool(value)
 
 
-def guess_name(name: str) -> str | None:
-    """Which of our fields a name usually means; None for what could be anything."""
-    plain = name.strip(" ?:*").lower().replace("-", "_").replace(" ", "_").removeprefix("your_")
-    return plain if plain in _LONGEST or plain in OWN_FIELDS else _ALIASES.get(plain)
+def _opened(fields: Mapping[str, Any], mapping: Mapping[str, str | None]) -> dict[str, Any]:
+    """The fields, with those that stand one level deeper, as in `{"contact": {"email": …}}`, as `contact[email]`."""
+    if not any(isinstance(value, dict) for value in fields.values()):
+        return dict(fields)
+    opened: dict[str, Any] = {}
+    for name, value in fields.items():
+        if not isinstance(value, dict) or name in mapping or not is_of_a_person(name) or len(value) > MOST_FIELDS:
+            opened[name] = value
+            continue
+        inner = {f"{name}[{key}]": item for key, item in value.items() if isinstance(item, (str, int, float))}
+        known = {key: item for key, item in inner.items() if key in mapping or guess_name(key)}
+        others = {key: item for key, item in value.items() if f"{name}[{key}]" not in known}
+        opened |= known | ({name: others} if others or not known else {})
+    if len(opened) > MOST_FIELDS:
+        raise too_many_fields()
+    return opened
 
 
 def _check(name: str, known: str, value: Any) -> Any:
     longest = _LONGEST.get(known, _LONGEST_VALUE)
     if known in _LONGEST:
-        items = value if isinstance(value, list) else [value]
-        if not all(isinstance(item, (str, int, float)) for item in items):
+        if (text := _joined(value)) is None:
             raise FieldRefused(name, "text_type", "this must be a text")
-        value = ", ".join(filter(None, map(as_told, items)))
+        value = text
     if isinstance(value, str):
         if len(value) > longest:
             raise FieldRefused(name, "too_long", f"this may have {longest} characters")
@@ -217,26 +220,12 @@ def _check(name: str, known: str, value: Any) -> Any:
     return value
 
 
-class PersonName(NamedTuple):
-    """First and last name, and the full one if it was told beside them and says something else."""
-
-    first: str | None
-    last: str | None
-    spare: str | None = None
-
-
-def read_name(told: Mapping[str, Any]) -> PersonName:
-    """What somebody is called, by `first_name`, `last_name` and `name`, of which some may be missing."""
-    first, last = _trimmed(told.get("first_name")), _trimmed(told.get("last_name"))
-    full = _trimmed(told.get("name"))
-    if not (first or last):
-        return PersonName(*split_name(full))
-    if full and not first:
-        # The field is for the first name, or for all of it.
-        return PersonName(_without(full, last, is_behind=True), last)
-    if full and not last and (rest := _without(full, first)) != full:
-        return PersonName(first, rest)
-    return PersonName(first, last, full)
+def _joined(value: Any) -> str | None:
+    """One text of a value or of several; None if there is more to it than texts and numbers."""
+    items = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, (str, int, float)) for item in items):
+        return None
+    return ", ".join(filter(None, map(as_told, items)))
 
 
 def as_told(value: Any) -> str | None:
@@ -244,26 +233,3 @@ def as_told(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         value = int(value)
     return str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else None
-
-
-def split_name(name: Any) -> tuple[str | None, str | None]:
-    """First and last name of a full one: the first word, and the rest; `Surname, Name` is the other way round."""
-    full = _trimmed(name) or ""
-    before, _, behind = (part.strip() for part in full.partition(","))
-    if before and behind and "," not in behind and behind.rstrip(".").lower() not in _BEHIND_NAMES:
-        return behind, before
-    first, _, last = full.partition(" ")
-    return first or None, last or None
-
-
-def _trimmed(name: Any) -> str | None:
-    return " ".join((as_text(name) or "").split()) or None
-
-
-def _without(full: str, part: str | None, *, is_behind: bool = False) -> str | None:
-    """A full name without the words that it begins or ends with."""
-    words, known = full.split(), (part or "").split()
-    at = len(words) - len(known) if is_behind else 0
-    if known and [word.casefold() for word in words[max(at, 0) :][: len(known)]] == [word.casefold() for word in known]:
-        words = words[:at] if is_behind else words[len(known) :]
-    return " ".join(words) or None

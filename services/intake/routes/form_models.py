@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from services.intake.domain.field_names import LONGEST_NAME
 from services.intake.domain.form_rules import OWN_FIELDS, Provider
-from services.intake.domain.forms import LONGEST_NAME, MOST_FIELDS
+from services.intake.domain.forms import MOST_FIELDS
 from services.intake.storage.tables import WebForm
 from services.intake.use_cases.manage_forms import FORM_KEY
 from shared.kit.phones import is_region

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from services.intake.domain.field_names import REDIRECT_FIELD
 from services.intake.domain.form_rules import FormRules
-from services.intake.domain.forms import KNOWN_NAMES, REDIRECT_FIELD
+from services.intake.domain.forms import KNOWN_NAMES
 from services.intake.domain.spam import TURNSTILE_FIELD
 from services.intake.domain.withheld import CARDS_PATTERN, NAMES_PATTERN
 from services.intake.routes.bodies import read_body

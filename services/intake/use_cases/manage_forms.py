@@ -7,8 +7,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from services.intake.domain.field_names import guess_name
 from services.intake.domain.form_rules import Provider
-from services.intake.domain.forms import guess_name
 from services.intake.domain.withheld import is_withheld
 from services.intake.storage.tables import WebForm
 from shared.kit.database import Database

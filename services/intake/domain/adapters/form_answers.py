@@ -3,8 +3,9 @@
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from services.intake.domain.field_names import LONGEST_NAME, guess_name
 from services.intake.domain.form_rules import Provider
-from services.intake.domain.forms import LONGEST_NAME, MOST_FIELDS, guess_name, longest_value
+from services.intake.domain.forms import MOST_FIELDS, longest_value
 from services.intake.domain.values import as_list, as_mapping, as_text
 from shared.kit.text import dump_json
 
@@ -35,11 +36,20 @@ class AnswersUnknown(ValueError):
 
 def is_whole(provider: Provider, payload: dict[str, Any]) -> bool:
     """Whether somebody sent a form; providers also tell of halves of forms, and of other things."""
-    kind, expected = {
-        Provider.TYPEFORM: (payload.get("event_type"), "form_response"),
-        Provider.TALLY: (payload.get("eventType"), "FORM_RESPONSE"),
-    }.get(provider, (payload.get("triggerType"), "form_submission"))
-    return kind == expected
+    if provider is Provider.TYPEFORM:
+        return bool(payload.get("event_type") == "form_response")
+    if provider is Provider.TALLY:
+        return bool(payload.get("eventType") == "FORM_RESPONSE")
+    kind = payload.get("triggerType")
+    return kind == "form_submission" or (kind is None and bool(_webflow_data(payload)))
+
+
+def answered_at(provider: Provider, payload: dict[str, Any]) -> Any:
+    """When somebody sent the form, as the provider says it."""
+    return {
+        Provider.TYPEFORM: as_mapping(payload.get("form_response")).get("submitted_at"),
+        Provider.TALLY: payload.get("createdAt"),
+    }.get(provider, as_mapping(payload.get("payload")).get("submittedAt"))
 
 
 def read_answers(provider: Provider, payload: dict[str, Any], mapping: Mapping[str, str | None]) -> dict[str, Any]:
@@ -129,7 +139,7 @@ def _tally(payload: dict[str, Any]) -> Iterator[Answer]:
     """Tally: Webhooks, payload. Chosen options come as their ids, beside a list of all options."""
     answers = as_mapping(payload.get("data"))
     if not isinstance(answers.get("fields"), list):
-        raise AnswersUnknown("no data.fields")
+        raise AnswersUnknown("no data fields")
     for field in map(as_mapping, answers["fields"]):
         options = [as_mapping(one) for one in as_list(field.get("options"))]
         texts = {one.get("id"): one.get("text") for one in options if isinstance(one.get("id"), str)}
@@ -143,8 +153,13 @@ def _tally(payload: dict[str, Any]) -> Iterator[Answer]:
 
 def _webflow(payload: dict[str, Any]) -> Iterator[Answer]:
     """Webflow: Webhooks, form submission. The keys are the labels that the page's author gave."""
-    told = as_mapping(payload.get("payload")).get("data")
+    told = _webflow_data(payload)
     if not isinstance(told, dict):
-        raise AnswersUnknown("no payload.data")
+        raise AnswersUnknown("no payload data")
     for name, value in told.items():
         yield Answer((name,), "", value)
+
+
+def _webflow_data(payload: dict[str, Any]) -> Any:
+    """Older webhooks have the answers at the top, and name no trigger."""
+    return as_mapping(payload.get("payload", payload)).get("data")

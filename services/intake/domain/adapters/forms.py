@@ -1,16 +1,18 @@
 """What a web form says."""
 
 import re
+from datetime import datetime
 from typing import Any
 
-from services.intake.domain.adapters.form_answers import AnswersUnknown, is_whole, read_answers
+from services.intake.domain.adapters.form_answers import AnswersUnknown, answered_at, is_whole, read_answers
 from services.intake.domain.adapters.stated import stated_identities
+from services.intake.domain.field_names import REDIRECT_FIELD, read_name
 from services.intake.domain.form_rules import EXPERIENCE_FIELDS, Provider
-from services.intake.domain.forms import REDIRECT_FIELD, FieldRefused, as_told, check_fields, read_name
+from services.intake.domain.forms import FieldRefused, as_told, check_fields
 from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Filling, Ignored, Inquiry, Outcome, Quarantined
 from services.intake.domain.progress import read_experience
 from services.intake.domain.receipts import SPAM
-from services.intake.domain.values import as_mapping, as_text, bounded
+from services.intake.domain.values import as_mapping, as_text, bounded, read_instant
 from shared.contracts.inquiries import FormProgress, Sender
 
 _PERSON = frozenset(("first_name", "last_name", "name", "email", "phone", "message"))
@@ -49,10 +51,12 @@ def _read_delivery(provider: Provider, body: dict[str, Any], arrival: Arrival) -
         fields = check_fields(read_answers(provider, payload, mapping), mapping)
     except (AnswersUnknown, FieldRefused) as error:
         return Quarantined(f"{provider}: {error}")
-    return _read_fields(fields, body, arrival)
+    return _read_fields(fields, body, arrival, read_instant(answered_at(provider, payload), arrival.received_at))
 
 
-def _read_fields(fields: dict[str, Any], body: dict[str, Any], arrival: Arrival) -> Outcome:
+def _read_fields(
+    fields: dict[str, Any], body: dict[str, Any], arrival: Arrival, sent_at: datetime | None = None
+) -> Outcome:
     progress = _progress(fields, as_mapping(body.get("progress")))
     is_further = bool(as_mapping(body.get("progress")).get("is_further"))
     if is_further and not (_is_news(progress) or body.get("consent")):
@@ -63,7 +67,7 @@ def _read_fields(fields: dict[str, Any], body: dict[str, Any], arrival: Arrival)
     phone, email = as_text(fields.get("phone")), as_text(fields.get("email"))
     text = as_text(fields.get("message"))
     told: dict[str, Any] = {
-        "sent_at": arrival.received_at,
+        "sent_at": sent_at or arrival.received_at,
         "sender": Sender(
             identities=stated_identities(phone, email, as_text(body.get("default_region"))),
             first_name=name.first,

@@ -8,7 +8,8 @@ from collections import defaultdict
 from typing import Any
 
 from services.intake.domain.adapters.stated import stated_identities
-from services.intake.domain.forms import as_told, guess_name, read_name
+from services.intake.domain.field_names import guess_name, read_name
+from services.intake.domain.forms import as_told
 from services.intake.domain.outcomes import LONGEST_TEXT, Arrival, Awaited, Ignored, Inquiry, Outcome, Quarantined
 from services.intake.domain.values import as_id, as_list, as_mapping, as_text, bounded, pick, read_instant
 from shared.contracts.inquiries import Sender

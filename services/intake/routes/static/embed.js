@@ -42,8 +42,10 @@
   }
 
   function isAsked({ fields, is_exact }, name) {
-    const plain = () => name.replace(/^[ ?:*]+|[ ?:*]+$/g, "").toLowerCase().replace(/[- ]/g, "_").replace(/^your_/, "");
-    return fields.includes(is_exact ? name : plain());
+    if (is_exact) return fields.includes(name);
+    const bare = name.replace(/^\w+\[(.+)\]$/, "$1").replace(/([a-z])([A-Z])/g, "$1_$2").normalize("NFKD");
+    const plain = bare.replace(/\p{M}/gu, "").toLowerCase().replace(/[\W_]+/g, "_").replace(/^_|_$|_\d+_?$/g, "");
+    return fields.includes(plain) || fields.includes(plain.replace(/^(your|contact|customer)_/, ""));
   }
 
   // Before it is sent what the form asks for; then all but what is secret, or hidden and not asked for.
