@@ -48,6 +48,8 @@ _TRANSIENT = (
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedColumnError,
     asyncpg.PostgresSystemError,
+    # The server took its leave between two statements, which the driver notices as being out of step with it.
+    asyncpg.InternalClientError,
     ConnectionError,
     TimeoutError,
     OSError,
@@ -173,7 +175,12 @@ class Database:
         if self._pool is None:
             raise RuntimeError("Database.open() has not been called")
         async with self._pool.acquire() as connection:
-            yield connection  # type: ignore[misc]
+            try:
+                yield connection  # type: ignore[misc]
+            except asyncpg.InternalClientError:
+                # Nobody shall get it again, even if the server has not hung up yet.
+                connection.terminate()
+                raise
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
