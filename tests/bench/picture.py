@@ -33,7 +33,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
         return
     heights = [len(found) if draw_panel is not _draw_stages else 5 for draw_panel, found in panels]
     figure, axes = pyplot.subplots(
-        len(panels), 1, figsize=(9, 1.3 + _ROW_INCHES * sum(heights)), height_ratios=heights, squeeze=False
+        len(panels), 1, figsize=(12, 1.3 + _ROW_INCHES * sum(heights)), height_ratios=heights, squeeze=False
     )
     for (draw_panel, found), (axis,) in zip(panels, axes, strict=True):
         draw_panel(axis, found)
@@ -91,8 +91,9 @@ def _mark(axis: Any, place: int, row: Row, colour: str) -> None:
 
 def _tidy(axis: Any, rows: Sequence[Row]) -> None:
     axis.set_xscale("log")
+    axis.minorticks_off()
     axis.set_yticks(range(len(rows)), [f"({row.id.partition('.')[0]}) {row.what}" for row in rows])
     axis.set_ylim(len(rows) - 0.5, -0.5)
-    axis.margins(x=0.25)
+    axis.margins(x=0.3)
     axis.grid(axis="x", color="#e6e6e6", linewidth=0.8)
     axis.set_axisbelow(True)

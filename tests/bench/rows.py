@@ -39,7 +39,7 @@ def at_most(bound: float) -> Goal:
 class Row:
     """One figure: the median over the run's rounds with the lowest and the highest, and its goal if it has one.
 
-    `id` is the letter of the measurement and a short word, such as `a.lock`; ours begin with the word `ours`.
+    `id` is the letter of the measurement and a short word, such as `a.lock`; figures of ours have the word `ours` in it.
     """
 
     id: str
@@ -58,7 +58,7 @@ class Row:
     @property
     def is_ours(self) -> bool:
         """Whether this is a figure of Leadline's own, and not of a baseline."""
-        return self.id.partition(".")[2].startswith("ours")
+        return any(part.startswith("ours") for part in self.id.split("."))
 
     def as_json(self) -> dict[str, Any]:
         """The row as `latest.json` holds it."""

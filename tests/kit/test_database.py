@@ -2,6 +2,8 @@
 
 import asyncio
 
+from sqlalchemy import text
+
 from shared.kit.database import Database, is_transient
 
 
@@ -20,5 +22,15 @@ async def test_a_session_that_is_ended_anywhere_may_be_tried_again(database: Dat
                 errors.append(error)
         async with database.connection() as connection:
             assert 1 == await connection.fetchval("SELECT 1")
+        async with database.connection() as other:
+            try:
+                async with database.session() as asked:
+                    session = (await asked.exec(text("SELECT pg_backend_pid()"))).scalar_one()  # type: ignore[call-overload]
+                    await other.execute("SELECT pg_terminate_backend($1)", session)
+                    for _ in range(number % 12):
+                        await asyncio.sleep(0)
+                    await asked.exec(text("SELECT 1"))  # type: ignore[call-overload]
+            except Exception as error:
+                errors.append(error)
     assert errors
     assert [] == [error for error in errors if not is_transient(error)]

@@ -129,7 +129,7 @@ async def measure_cpu(stand: Stand, them: Endpoints) -> list[Row]:
         figure("c.cpu.storing.postgres", "CPU of Postgres for it, beside it", [storing.postgres], "µs"),
         figure("c.cpu.bare", "CPU of the bare server, which only reads the body", [bare.endpoint], "µs"),
         figure("c.cpu.generator", "CPU of the generator for a request of ours", [one.generator for one in ours], "µs"),
-        figure("c.busy.ours", "answers of 32 busy connections", [one.rate for one in ours], "/s"),
+        figure("c.busy.ours", "answers of 32 busy connections, ours", [one.rate for one in ours], "/s"),
         figure("c.busy.checking", f"the same of {only_checking}", [other.rate for _, other in pairs], "/s"),
         figure("c.busy.storing", "the same of the endpoint that also commits a row", [storing.rate], "/s"),
     ]

@@ -166,7 +166,7 @@ async def measure_two_each(stand: Stand) -> list[Row]:
             await one.run()
             await two.run()
     return [
-        figure("h.two", "backlog with two processes of each service", two.rates, "/s"),
+        figure("h.ours", "backlog with two processes of each service", two.rates, "/s"),
         ratio("h.gain", "two processes of each against one", zip(two.rates, one.rates, strict=True)),
     ]
 

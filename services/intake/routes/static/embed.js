@@ -43,7 +43,8 @@
 
   function isAsked({ fields, is_exact }, name) {
     if (is_exact) return fields.includes(name);
-    const bare = name.replace(/^\w+\[(.+)\]$/, "$1").replace(/([a-z])([A-Z])/g, "$1_$2").normalize("NFKD");
+    const person = /^(?:contact|customer|data|fields|form|form_fields|lead|person|user|visitor)\[([^[\]]+)\]$/;
+    const bare = name.replace(person, "$1").replace(/([a-z])([A-Z])/g, "$1_$2").normalize("NFKD");
     const plain = bare.replace(/\p{M}/gu, "").toLowerCase().replace(/[\W_]+/g, "_").replace(/^_|_$|_\d+_?$/g, "");
     return fields.includes(plain) || fields.includes(plain.replace(/^(your|contact|customer)_/, ""));
   }
