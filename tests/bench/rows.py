@@ -39,7 +39,7 @@ def at_most(bound: float) -> Goal:
 class Row:
     """One figure: the median over the run's rounds with the lowest and the highest, and its goal if it has one.
 
-    `id` is the letter of the measurement and a short word, such as `a.lock`; figures of ours have the word `ours` in it.
+    `id` is the letter of the measurement and a short word, such as `a.lock`; those of ours have the word `ours` in it.
     """
 
     id: str
