@@ -26,7 +26,6 @@
       const groups = run[0] === "+" ? [] : run.match(/\d+/g);
       return groups.some((_, first) => {
         let digits = "";
-        // No card has more than 19 digits.
         return groups.slice(first, first + 19).some((group) => {
           digits += group;
           return digits.length >= shortest && isCard.test(digits) && hasCheckDigit(digits);
@@ -43,8 +42,8 @@
 
   function isAsked({ fields, is_exact }, name) {
     if (is_exact) return fields.includes(name);
-    const person = /^(?:contact|customer|data|fields|form|form_fields|lead|person|user|visitor)\[([^[\]]+)\]$/;
-    const bare = name.replace(person, "$1").replace(/([a-z])([A-Z])/g, "$1_$2").normalize("NFKD");
+    const bare = name.replace(/^(?:contact|customer|data|(?:form_)?fields|form|lead|person|user|visitor)\[(.+)]$/, "$1")
+      .replace(/([a-z])([A-Z])/g, "$1_$2").normalize("NFKD");
     const plain = bare.replace(/\p{M}/gu, "").toLowerCase().replace(/[\W_]+/g, "_").replace(/^_|_$|_\d+_?$/g, "");
     return fields.includes(plain) || fields.includes(plain.replace(/^(your|contact|customer)_/, ""));
   }
@@ -176,7 +175,7 @@
     return save(state, true);
   }
 
-  // A page that prevents its submit sends the form itself, or wants a mistake mended: then its visitor types on.
+  // A page that prevents its submit sends the form itself, or wants a mistake mended.
   function onSubmit(state, event) {
     if (!event.defaultPrevented) return finish(state);
     clearTimeout(state.waiting);
