@@ -12,10 +12,10 @@ from shared.kit.settings import ServiceSettings
 class LeadsSettings(ServiceSettings):
     """Where leads listens and keeps its data; `database_url` overrides the common server whole.
 
-    Of inquiries `lanes` batches of up to `batch_size` are worked on at a time: one is computed while the database
-    works on another. `default_region` (two letters, such as MX) reads national phone numbers that staff write. A ready
-    lead without an owner is handed to assignment again after `hand_over_seconds`, then after twice that and so on, at
-    most `hand_over_longest_seconds` apart.
+    In a backlog of inquiries `lanes` batches of `batch_size` are worked on at a time: one is computed while the
+    database works on another. `default_region` (two letters, such as MX) reads national phone numbers that staff write.
+    A ready lead without an owner is handed to assignment again after `hand_over_seconds`, then after twice that and so
+    on, at most `hand_over_longest_seconds` apart.
     """
 
     model_config = SettingsConfigDict(env_prefix="LEADS_", extra="ignore", frozen=True)
@@ -23,7 +23,7 @@ class LeadsSettings(ServiceSettings):
     port: int = 8002
     database_pool_size: int = 10
     batch_size: int = 300
-    lanes: int = Field(2, ge=1)
+    lanes: int = Field(3, ge=1)
     default_region: str | None = None
     hand_over_seconds: float = 30.0
     hand_over_longest_seconds: float = 1800.0

@@ -13,13 +13,14 @@ from shared.contracts.topics import Topic, published_by
 from shared.kit import dead_letters, inbox, schedule
 from shared.kit.broker import Broker, TopicKeeper
 from shared.kit.clock import Clock, SystemClock
-from shared.kit.consumer import Consumer, Decode, GroupSettings, Handle, OnPutAside
+from shared.kit.consumer import Consumer, Decode, Handle, OnPutAside
 from shared.kit.database import Connection, Database
 from shared.kit.health import Check, LagGauge, Status, health_router
 from shared.kit.logging import configure_logging
 from shared.kit.loops import Loop
 from shared.kit.operations import Operation, Operations
 from shared.kit.process import Worker
+from shared.kit.reader import GroupSettings
 from shared.kit.relay import OutboxSource, Relay, RelaySource
 from shared.kit.schedule import Job, Scheduler
 from shared.kit.security import Gate

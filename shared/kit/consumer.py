@@ -1,23 +1,12 @@
-"""Consuming: a batch is one transaction, its offsets are committed after it, a bad record is put aside alone.
+"""Consuming: a batch is one transaction, its offsets are committed after it, a bad record is put aside alone."""
 
-Built on FastStream's batch subscriber, of which only fetching and rebalancing are used: decoding, retrying and
-committing are here, because a record that FastStream's own machinery fails on would be skipped.
-"""
-
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain
 from time import monotonic, perf_counter
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
-from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka.message import KafkaAckableMessage
 from pydantic import ValidationError
 
 from shared.contracts.events import Event
@@ -27,7 +16,8 @@ from shared.kit.broker import group_id
 from shared.kit.database import Connection, Database, is_conflict, is_transient
 from shared.kit.logging import describe, get_logger
 from shared.kit.loops import Backoff
-from shared.kit.records import Received, Record, from_kafka
+from shared.kit.reader import GroupSettings, Reader
+from shared.kit.records import Received, Record
 
 log = get_logger()
 
@@ -38,26 +28,8 @@ OnPutAside = Callable[[Connection, Received[E], str], Awaitable[None]]
 """Called in the transaction that puts a record aside, with the name of the error."""
 
 ATTEMPTS = 3
-_DRAIN = timedelta(seconds=5)
-_POLL = timedelta(milliseconds=500)
 # How late a process may notice that another one of its group has stopped the group.
 _LOOK_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class GroupSettings:
-    """How a consumer group behaves.
-
-    `instance` names this process for static membership: after a restart it takes its partitions back at once.
-    `session_timeout` decides how long a killed process keeps them. `max_records` bounds a batch, and with it how
-    long a transaction may hold its locks. `lanes` is how many batches are worked on at a time, each of partitions of
-    its own: one is computed while the database works on another.
-    """
-
-    instance: str | None = None
-    session_timeout: timedelta = timedelta(seconds=10)
-    max_records: int = 300
-    lanes: int = 1
 
 
 class Consumer(Generic[E]):
@@ -96,8 +68,7 @@ class Consumer(Generic[E]):
 
     def subscribe(self, broker: KafkaBroker) -> None:
         """Register with a broker that has not been started yet."""
-        for number in range(self._group.lanes):
-            _Lane(self.name, number, self._group, self._insist).subscribe(broker, self.topic)
+        Reader(self.name, self._group, self._insist).subscribe(broker, self.topic)
 
     async def _insist(self, records: Sequence[Record]) -> None:
         """Process until it succeeds: an exception that reaches FastStream would skip the batch."""
@@ -257,115 +228,3 @@ class Consumer(Generic[E]):
         event = self._decode(record.type, record.body)
         if event is not None:
             await self._handle(connection, [Received(record, event)])
-
-
-class _Lane:
-    """A member of the group with partitions of its own, which gives one batch after another to `process`."""
-
-    def __init__(
-        self, name: str, number: int, group: GroupSettings, process: Callable[[Sequence[Record]], Awaitable[None]]
-    ) -> None:
-        self._name = name
-        self._number = number
-        self._group = group
-        self._process = process
-        self._drain = _Drain()
-        self._subscriber: Any = None
-
-    def subscribe(self, broker: KafkaBroker, topic: Topic) -> None:
-        """Register with a broker that has not been started yet."""
-        session = int(self._group.session_timeout.total_seconds() * 1000)
-        self._subscriber = broker.subscriber(
-            topic.name,
-            batch=True,
-            group_id=self._name,
-            group_instance_id=self._instance,
-            auto_offset_reset="earliest",
-            ack_policy=AckPolicy.MANUAL,
-            max_records=self._group.max_records,
-            batch_timeout_ms=int(_POLL.total_seconds() * 1000),
-            session_timeout_ms=session,
-            heartbeat_interval_ms=session // 5,
-            listener=self._drain,
-            parser=self._parse,
-            decoder=_undecoded,
-            no_reply=True,
-        )
-        self._subscriber(self._on_batch)
-        # FastStream's own sleeps for as long as it has waited in vain, and what comes meanwhile lies.
-        self._subscriber.get_msg = self._next
-
-    @property
-    def _instance(self) -> str | None:
-        """The name for static membership; the first lane's is that of a process which has no other."""
-        if self._group.instance is None:
-            return None
-        return f"{self._name}.{self._group.instance}" + (f".{self._number}" if self._number else "")
-
-    async def _next(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
-        """The next records, as soon as there are some; none when time is up, so that a stop is noticed."""
-        timeout = int(_POLL.total_seconds() * 1000)
-        fetched = await consumer.getmany(timeout_ms=timeout, max_records=self._group.max_records)
-        return tuple(chain.from_iterable(fetched.values()))
-
-    async def _parse(self, raw: Any) -> KafkaAckableMessage:
-        # FastStream's own parser decodes headers and would skip a record whose headers are not UTF-8.
-        return KafkaAckableMessage(body=b"", raw_message=raw, consumer=self._subscriber.consumer)
-
-    async def _on_batch(self, raw: Sequence[Any]) -> None:
-        # Before the lock: where a rebalance holds it, these records were fetched before that.
-        generation = self._drain.generation
-        async with self._drain.busy:
-            await self._process([from_kafka(record) for record in raw])
-            if generation == self._drain.generation:
-                await self._drain.settle()
-                # The next batch need not wait for the broker's answer, only the next commit does.
-                self._drain.commit = asyncio.create_task(self._commit(raw), name=f"offsets of {self._name}")
-
-    async def _commit(self, raw: Sequence[Any]) -> None:
-        offsets = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in raw}
-        try:
-            await self._subscriber.consumer.commit(offsets)
-        except (KafkaError, AssertionError, ValueError, AttributeError) as error:
-            # The partitions moved on, or the broker is away: whoever reads the records again finds them claimed.
-            log.info("offsets not committed", consumer=self._name, error=type(error).__name__)
-
-
-class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Lets the batch in hand commit before its partitions go to somebody else, for a bounded time.
-
-    `generation` grows with each rebalance: a batch that outlived one must not commit offsets in the next, where the
-    same partition may have another reader, or even another log. `commit` is the commit of offsets that is under way.
-    """
-
-    def __init__(self) -> None:
-        self.busy = asyncio.Lock()
-        self.generation = 0
-        self.commit: asyncio.Task[None] | None = None
-
-    async def settle(self) -> None:
-        """Wait until the broker has answered the last commit of offsets."""
-        commit, self.commit = self.commit, None
-        if commit is not None:
-            await commit
-
-    async def on_partitions_revoked(self, revoked: Any) -> None:
-        """Wait for the batch in hand."""
-        try:
-            async with asyncio.timeout(_DRAIN.total_seconds()), self.busy:
-                await self.settle()
-                self.generation += 1
-        except TimeoutError:
-            self.generation += 1
-            # aiokafka would repeat it after the rebalance, in the name of a member that may not own them any more.
-            if self.commit is not None:
-                self.commit.cancel()
-                self.commit = None
-            log.warning("partitions revoked while a batch waits; its records will be read again")
-
-    async def on_partitions_assigned(self, assigned: Any) -> None:
-        """Nothing to prepare: positions come from the group's commits."""
-
-
-async def _undecoded(message: KafkaAckableMessage) -> Any:
-    return message.raw_message

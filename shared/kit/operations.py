@@ -12,11 +12,12 @@ from shared.contracts.operations import CommandAnswered, CommandIssued, CommandS
 from shared.contracts.topics import OPS_COMMANDS, OPS_RESULTS
 from shared.kit import dead_letters, inbox, outbox
 from shared.kit.clock import Clock
-from shared.kit.consumer import Consumer, GroupSettings
+from shared.kit.consumer import Consumer
 from shared.kit.database import Connection, Database, is_conflict, is_transient
 from shared.kit.health import Status
 from shared.kit.identifiers import new_id
 from shared.kit.logging import describe, get_logger
+from shared.kit.reader import GroupSettings
 from shared.kit.records import Received
 
 log = get_logger()

@@ -10,9 +10,9 @@ import pytest
 from shared.contracts.events import Event, decoder
 from shared.contracts.topics import Topic
 from shared.kit.clock import SystemClock
-from shared.kit.consumer import GroupSettings
 from shared.kit.database import Connection, Database
 from shared.kit.identifiers import new_id
+from shared.kit.reader import GroupSettings
 from shared.kit.records import Received
 from shared.kit.tables import create_v1
 from tests.support.databases import Databases

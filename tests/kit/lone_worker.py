@@ -5,8 +5,9 @@ import sys
 from datetime import timedelta
 
 from shared.contracts.topics import Topic
-from shared.kit.consumer import Consumer, GroupSettings
+from shared.kit.consumer import Consumer
 from shared.kit.database import Database
+from shared.kit.reader import GroupSettings
 from tests.kit.conftest import SERVICE, decode_noted
 from tests.kit.running import consuming_worker
 from tests.kit.test_consumer import claim_and_record

@@ -4,23 +4,24 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from deploy.local.servers import Servers
 from shared.contracts.events import EVENT_TYPE_HEADER
 from shared.contracts.topics import Topic
 from shared.kit import inbox
 from shared.kit.broker import Broker
-from shared.kit.consumer import Consumer, GroupSettings, _Drain
+from shared.kit.consumer import Consumer
 from shared.kit.database import Connection, Database
 from shared.kit.health import lags_of
+from shared.kit.reader import GroupSettings, _Drain, _Offsets
 from shared.kit.records import Received, Record, from_kafka
 from tests.kit.conftest import FAST_GROUP, SERVICE, Noted, decode_noted, effects, migrate_kit, noted, record_effects
 from tests.kit.running import consuming_worker, running
@@ -72,27 +73,51 @@ async def test_every_record_has_one_effect(database: Database, topic: Topic, boo
 
 
 async def test_lanes_work_at_the_same_time(database: Database, topic: Topic, bootstrap_servers: str) -> None:
-    """With two lanes a batch is handled while another one's transaction is open, and each partition keeps its order."""
-    both = asyncio.Barrier(2)
+    """In a backlog a batch is handled while another one's transaction is open; none is lost, and each partition keeps
+    its order."""
+    total, at_once, most = 3_000, 0, 0
 
     async def handle(connection: Connection, batch: Sequence[Received[Noted]]) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
         await record_effects(connection, batch)
-        if not met:
-            async with asyncio.timeout(20):
-                await both.wait()
-            met.append(True)
+        at_once -= 1
 
-    met: list[bool] = []
-    group = replace(FAST_GROUP, lanes=2)
+    # More batches than a lane takes in a row.
+    group = replace(FAST_GROUP, lanes=2, max_records=20)
     consumer = consumer_of(topic, database, handle, group)
+    await publish(bootstrap_servers, topic, bodies(*range(total)))
+    async with running(consuming_worker(consumer, bootstrap_servers)):
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=60)
+    assert 2 == most
+    numbers = await effects(database)
+    assert list(range(total)) == sorted(numbers)
+    for partition in range(topic.partitions):
+        mine = [number for number in numbers if number % topic.partitions == partition]
+        assert list(range(partition, total, topic.partitions)) == mine
+
+
+async def test_what_does_not_fill_a_batch_is_worked_on_alone(
+    database: Database, topic: Topic, bootstrap_servers: str
+) -> None:
+    """Few records of all partitions are one batch, however many lanes there might be."""
+    sizes: list[int] = []
+
+    async def handle(connection: Connection, batch: Sequence[Received[Noted]]) -> None:
+        sizes.append(len(batch))
+        await record_effects(connection, batch)
+        # The others come meanwhile.
+        await asyncio.sleep(0.5)
+
+    consumer = consumer_of(topic, database, handle, replace(FAST_GROUP, lanes=3))
     async with running(consuming_worker(consumer, bootstrap_servers)) as worker:
         await eventually(lambda: worker.is_running, within=20)
-        await publish(bootstrap_servers, topic, bodies(*range(300)))
+        await publish(bootstrap_servers, topic, bodies(0))
+        await eventually(lambda: bool(sizes), within=20)
+        await publish(bootstrap_servers, topic, bodies(*range(1, 31)))
         await eventually(lambda: caught_up(bootstrap_servers, consumer), within=30)
-    numbers = await effects(database)
-    assert list(range(300)) == sorted(numbers)
-    for partition in range(topic.partitions):
-        assert list(range(partition, 300, 3)) == [number for number in numbers if number % 3 == partition]
+    assert [1, 30] == sizes
 
 
 async def test_offsets_are_committed_after_the_database(
@@ -315,13 +340,37 @@ async def test_an_unexpected_failure_repeats_the_batch(
 
 async def test_a_commit_of_offsets_does_not_outlive_a_rebalance(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the batch in hand does not end in time, the commit of the one before it is given up with the partitions."""
-    monkeypatch.setattr("shared.kit.consumer._DRAIN", timedelta(milliseconds=50))
-    drain = _Drain()
-    commit = drain.commit = asyncio.create_task(asyncio.sleep(60))
+    monkeypatch.setattr("shared.kit.reader._DRAIN", timedelta(milliseconds=50))
+    cut = asyncio.Event()
+
+    async def never(offsets: Mapping[TopicPartition, int]) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.set()
+
+    drain = _Drain(_Offsets(never))
+    drain.offsets.note([SimpleNamespace(topic="noted.v1", partition=0, offset=1)])
+    await asyncio.sleep(0.01)
     async with drain.busy:
         await drain.on_partitions_revoked(())
-        await asyncio.wait([commit], timeout=1)
-        assert commit.cancelled()
+        await asyncio.wait_for(cut.wait(), 1)
     # The batch that went on ends without a commit to wait for.
-    await drain.settle()
+    await drain.offsets.settle()
     assert 1 == drain.generation
+
+
+async def test_offsets_are_told_together_and_before_partitions_go() -> None:
+    """Batches that follow one another soon share a commit, with the latest of each partition; who waits has it now."""
+    told: list[dict[int, int]] = []
+
+    async def tell(offsets: Mapping[TopicPartition, int]) -> None:
+        told.append({place.partition: offset for place, offset in offsets.items()})
+
+    drain = _Drain(_Offsets(tell))
+    for offset in range(10):
+        drain.offsets.note([SimpleNamespace(topic="noted.v1", partition=offset % 2, offset=offset)])
+        await asyncio.sleep(0.001)
+    await asyncio.wait_for(drain.on_partitions_revoked(()), 0.1)
+    assert {0: 9, 1: 10} == told[-1]
+    assert len(told) <= 2

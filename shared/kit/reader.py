@@ -1,0 +1,240 @@
+"""Reading a topic: batches of records, partitions that come and go, and offsets that follow what is done.
+
+Built on FastStream's batch subscriber, of which only fetching and rebalancing are used: decoding, retrying and
+committing are ours, because a record that FastStream's own machinery fails on would be skipped.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
+from time import monotonic
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+
+from shared.contracts.topics import Topic
+from shared.kit.logging import get_logger
+from shared.kit.records import Record, from_kafka
+
+log = get_logger()
+
+_DRAIN = timedelta(seconds=5)
+_POLL = timedelta(milliseconds=500)
+# How long a lane waits in a backlog for records of other partitions, before it leaves the rest to the others.
+_LULL = timedelta(milliseconds=20)
+# A rebalance and a stop wait for so many batches of each lane at most.
+_IN_A_ROW = 20
+# A commit of offsets costs everybody about as much as a small batch, and what it saves is reading again after a crash.
+_COMMIT_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class GroupSettings:
+    """How a consumer group behaves.
+
+    `instance` names this process for static membership: after a restart it takes its partitions back at once.
+    `session_timeout` decides how long a killed process keeps them. `max_records` bounds a batch, and with it how
+    long a transaction may hold its locks. `lanes` is how many full batches are worked on at a time, of different
+    partitions: one is computed while the database works on another. What does not fill a batch is worked on alone,
+    since two halves would cost twice as much and be done later.
+    """
+
+    instance: str | None = None
+    session_timeout: timedelta = timedelta(seconds=10)
+    max_records: int = 300
+    lanes: int = 1
+
+
+class Reader:
+    """A member of a group, which gives one batch after another to `process`; in a backlog several at a time.
+
+    `process` returns when every record has had its effect, and is given those of a partition in their order.
+    """
+
+    def __init__(self, name: str, group: GroupSettings, process: Callable[[Sequence[Record]], Awaitable[None]]) -> None:
+        self._name = name
+        self._group = group
+        self._process = process
+        self._drain = _Drain(_Offsets(self._commit))
+        self._taking = asyncio.Lock()
+        self._subscriber: Any = None
+
+    def subscribe(self, broker: KafkaBroker, topic: Topic) -> None:
+        """Register with a broker that has not been started yet."""
+        session = int(self._group.session_timeout.total_seconds() * 1000)
+        self._subscriber = broker.subscriber(
+            topic.name,
+            batch=True,
+            group_id=self._name,
+            group_instance_id=self._group.instance and f"{self._name}.{self._group.instance}",
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            max_records=self._group.max_records,
+            batch_timeout_ms=_milliseconds(_POLL),
+            session_timeout_ms=session,
+            heartbeat_interval_ms=session // 5,
+            listener=self._drain,
+            parser=self._parse,
+            decoder=_undecoded,
+            no_reply=True,
+        )
+        self._subscriber(self._on_batch)
+        # FastStream's own sleeps for as long as it has waited in vain, and what comes meanwhile lies.
+        self._subscriber.get_msg = self._next
+        self._leave = self._subscriber.stop
+        self._subscriber.stop = self._stop
+
+    async def _next(self, consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
+        """The next records, as soon as there are some; none when time is up, so that a stop is noticed."""
+        fetched = await consumer.getmany(timeout_ms=_milliseconds(_POLL), max_records=self._group.max_records)
+        return tuple(chain.from_iterable(fetched.values()))
+
+    async def _parse(self, raw: Any) -> KafkaAckableMessage:
+        # FastStream's own parser decodes headers and would skip a record whose headers are not UTF-8.
+        return KafkaAckableMessage(body=b"", raw_message=raw, consumer=self._subscriber.consumer)
+
+    async def _on_batch(self, raw: Sequence[Any]) -> None:
+        # Before the lock: where a rebalance holds it, these records were fetched before that.
+        generation = self._drain.generation
+        async with self._drain.busy:
+            taken = _partitions(raw)
+            async with asyncio.TaskGroup() as lanes:
+                lanes.create_task(self._run_lane(raw, taken, generation))
+                if self._is_full(raw):
+                    for _ in range(1, self._group.lanes):
+                        lanes.create_task(self._run_lane(await self._take(taken), taken, generation))
+            if not self._subscriber.running:
+                await self._drain.offsets.settle()
+
+    async def _run_lane(self, raw: Sequence[Any], taken: set[TopicPartition], generation: int) -> None:
+        """Work on a batch, and in a backlog on further ones, without waiting for the other lanes.
+
+        `taken` are the partitions whose records a lane has in hand.
+        """
+        worked = 0
+        while raw:
+            await self._process([from_kafka(record) for record in raw])
+            if generation == self._drain.generation:
+                self._drain.offsets.note(raw)
+            taken.difference_update(_partitions(raw))
+            worked += 1
+            # Whatever is taken must be worked on: for the consumer it is read.
+            is_last = worked == _IN_A_ROW or self._group.lanes == 1 or not self._subscriber.running
+            raw = await self._take(taken) if self._is_full(raw) and not is_last else ()
+
+    def _is_full(self, raw: Sequence[Any]) -> bool:
+        return len(raw) >= self._group.max_records
+
+    async def _take(self, taken: set[TopicPartition]) -> tuple[Any, ...]:
+        """The next records of partitions that no lane has in hand; they are taken, then."""
+        consumer = self._subscriber.consumer
+        limit = self._group.max_records
+        try:
+            # Cut where a rebalance has begun, which waits for the lanes, and nothing would come; it loses no records.
+            async with asyncio.timeout(5 * _LULL.total_seconds()), self._taking:
+                if not (free := consumer.assignment() - taken):
+                    return ()
+                fetched = await consumer.getmany(*free, timeout_ms=_milliseconds(_LULL), max_records=limit)
+        except (TimeoutError, KafkaError):
+            return ()
+        taken.update(fetched)
+        return tuple(chain.from_iterable(fetched.values()))
+
+    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        try:
+            await self._subscriber.consumer.commit(offsets)
+        except (KafkaError, AssertionError, ValueError, AttributeError) as error:
+            # The partitions moved on, or the broker is away: whoever reads the records again finds them claimed.
+            log.info("offsets not committed", consumer=self._name, error=type(error).__name__)
+
+    async def _stop(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self._drain.offsets.settle()
+        await self._leave()
+
+
+class _Offsets:
+    """Tells the broker what is done, now and then: never before it is, and soon after."""
+
+    def __init__(self, commit: Callable[[Mapping[TopicPartition, int]], Awaitable[None]]) -> None:
+        self._commit = commit
+        self._done: dict[TopicPartition, int] = {}
+        self._hurry = asyncio.Event()
+        self._told_at = 0.0
+        self._telling: asyncio.Task[None] | None = None
+
+    def note(self, raw: Sequence[Any]) -> None:
+        """These records are done. The next ones of their partitions are noted later."""
+        self._done |= {TopicPartition(record.topic, record.partition): record.offset + 1 for record in raw}
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell(), name="offsets")
+
+    async def settle(self) -> None:
+        """Return when the broker has been told everything, or has refused it."""
+        if self._telling is not None and not self._telling.done():
+            self._hurry.set()
+            await self._telling
+
+    def forget(self) -> None:
+        """Give up what the broker was not told yet."""
+        self._done.clear()
+        if self._telling is not None:
+            self._telling.cancel()
+
+    async def _tell(self) -> None:
+        while self._done:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._told_at + _COMMIT_SECONDS - monotonic()):
+                    await self._hurry.wait()
+            done, self._done = self._done, {}
+            await self._commit(done)
+            self._told_at = monotonic()
+        self._hurry.clear()
+
+
+class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Lets what is in hand commit before its partitions go to somebody else, for a bounded time.
+
+    `generation` grows with each rebalance: a batch that outlived one must not commit offsets in the next, where the
+    same partition may have another reader, or even another log.
+    """
+
+    def __init__(self, offsets: _Offsets) -> None:
+        self.offsets = offsets
+        self.busy = asyncio.Lock()
+        self.generation = 0
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        """Wait for what is in hand."""
+        try:
+            async with asyncio.timeout(_DRAIN.total_seconds()), self.busy:
+                await self.offsets.settle()
+                self.generation += 1
+        except TimeoutError:
+            self.generation += 1
+            # aiokafka would repeat it after the rebalance, in the name of a member that may not own them any more.
+            self.offsets.forget()
+            log.warning("partitions revoked while a batch waits; its records will be read again")
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Nothing to prepare: positions come from the group's commits."""
+
+
+def _partitions(raw: Sequence[Any]) -> set[TopicPartition]:
+    return {TopicPartition(record.topic, record.partition) for record in raw}
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
+
+
+async def _undecoded(message: KafkaAckableMessage) -> Any:
+    return message.raw_message
