@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.bench.measurements.draining import measure_draining
-from tests.bench.measurements.latency import Way, floor_way, naive, ours, track_commits
+from tests.bench.measurements.latency import Way, floor_way, guarded_way, naive, ours, track_commits
 from tests.bench.stand import Sizes, Stand
 
 
@@ -32,6 +32,8 @@ async def test_webhooks_reach_their_owners_everywhere(stand: Stand) -> None:
     async with ours(stand) as way:
         await check(way)
     async with floor_way(stand) as way:
+        await check(way)
+    async with guarded_way(stand) as way:
         await check(way)
     async with naive(stand) as way:
         await check(way)

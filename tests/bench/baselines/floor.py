@@ -17,7 +17,7 @@ from typing import Any, Final
 import asyncpg
 import uvicorn
 import uvloop
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.kit.broker import build_producer
@@ -26,7 +26,7 @@ from tests.bench.baselines.hops import ASSIGNMENT_DATABASE, BROKER, LEADS_DATABA
 
 TOPICS: Final = Topics.of(PREFIX)
 _SENDER: Final = re.compile(rb'"from":"\d{5}(\d{8})"')
-_TEAM: Final = 20
+TEAM: Final = 20
 
 TABLES: Final = {
     "leads": """
@@ -42,25 +42,45 @@ TABLES: Final = {
 """What the floor writes into, beside the tables of the databases that it is given."""
 
 Step = Callable[[Any, Sequence[Any]], Awaitable[list[tuple[str, bytes, bytes]]]]
+Work = Callable[[], Awaitable[None]]
+Take = Callable[[bytes, bytes], Awaitable[None]]
 
 
 def intake() -> ASGIApp:
     """The webhook."""
     pool: Any = None
-    producer: AIOKafkaProducer | None = None
+    producer: Any = None
+
+    async def start() -> None:
+        nonlocal pool, producer
+        producer = build_producer(BROKER, "floor")
+        pool = await asyncpg.create_pool(ASSIGNMENT_DATABASE, min_size=8, max_size=8)
+        await producer.start()
+
+    async def keep(key: bytes, body: bytes) -> None:
+        await pool.execute("INSERT INTO floor_receipts (id, body) VALUES ($1, $2)", int(key), body)
+
+    async def tell(key: bytes, body: bytes) -> None:
+        await producer.send(TOPICS.inquiries, body, key=key)
+
+    async def stop() -> None:
+        await producer.stop()
+        await pool.close()
+
+    return webhook(start, keep, stop, tell)
+
+
+def webhook(start: Work, keep: Take, stop: Work, tell: Take | None = None) -> ASGIApp:
+    """An app that keeps each body, answers, and then tells about it."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal pool, producer
         if scope["type"] == "lifespan":
             await receive()
-            pool = await asyncpg.create_pool(ASSIGNMENT_DATABASE, min_size=8, max_size=8)
-            producer = build_producer(BROKER, "floor")
-            await producer.start()
+            await start()
             spare_the_collector()
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            await producer.stop()
-            await pool.close()
+            await stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
         body = b""
@@ -70,12 +90,12 @@ def intake() -> ASGIApp:
             body += part.get("body", b"")
             is_more = part.get("more_body", False)
         found = _SENDER.search(body)
-        assert found is not None and producer is not None
-        key = found[1]
-        await pool.execute("INSERT INTO floor_receipts (id, body) VALUES ($1, $2)", int(key), body)
+        assert found is not None
+        await keep(found[1], body)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
-        await producer.send(TOPICS.inquiries, body, key=key)
+        if tell is not None:
+            await tell(found[1], body)
 
     return app
 
@@ -89,16 +109,18 @@ async def leads() -> None:
         await connection.execute(query, ids, [record.value for record in records])
         return [(TOPICS.ready, record.key, record.key) for record in records]
 
-    async def update(connection: Any, records: Sequence[Any]) -> list[tuple[str, bytes, bytes]]:
-        query = """
-            UPDATE floor_leads SET assigned_id = row.member_id FROM unnest($1::bigint[], $2::bigint[])
-                AS row (id, member_id) WHERE floor_leads.id = row.id
-        """
-        await connection.execute(query, [int(record.key) for record in records], [int(one.value) for one in records])
-        return []
-
     async with asyncpg.create_pool(LEADS_DATABASE, min_size=2, max_size=4) as pool:
-        await asyncio.gather(_consume(pool, TOPICS.inquiries, insert), _consume(pool, TOPICS.decisions, update))
+        await asyncio.gather(consume(pool, TOPICS.inquiries, insert), consume(pool, TOPICS.decisions, update))
+
+
+async def update(connection: Any, records: Sequence[Any]) -> list[tuple[str, bytes, bytes]]:
+    """Give leads their owners."""
+    query = """
+        UPDATE floor_leads SET assigned_id = row.member_id FROM unnest($1::bigint[], $2::bigint[])
+            AS row (id, member_id) WHERE floor_leads.id = row.id
+    """
+    await connection.execute(query, [int(record.key) for record in records], [int(one.value) for one in records])
+    return []
 
 
 async def assignment() -> None:
@@ -106,16 +128,17 @@ async def assignment() -> None:
 
     async def decide(connection: Any, records: Sequence[Any]) -> list[tuple[str, bytes, bytes]]:
         ids = [int(record.key) for record in records]
-        members = [one % _TEAM for one in ids]
+        members = [one % TEAM for one in ids]
         query = "INSERT INTO floor_decisions (id, member_id) SELECT * FROM unnest($1::bigint[], $2::bigint[])"
         await connection.execute(query, ids, members)
         return [(TOPICS.decisions, record.key, b"%d" % member) for record, member in zip(records, members, strict=True)]
 
     async with asyncpg.create_pool(ASSIGNMENT_DATABASE, min_size=2, max_size=4) as pool:
-        await _consume(pool, TOPICS.ready, decide)
+        await consume(pool, TOPICS.ready, decide)
 
 
-async def _consume(pool: Any, topic: str, step: Step) -> None:
+async def consume(pool: Any, topic: str, step: Step) -> None:
+    """Read a topic, take a step for each batch, tell what it says, and commit the offsets."""
     producer = build_producer(BROKER, "floor")
     consumer = AIOKafkaConsumer(
         topic,
@@ -139,11 +162,16 @@ async def _consume(pool: Any, topic: str, step: Step) -> None:
             await consumer.commit()
 
 
+def serve(app: ASGIApp, port: int) -> None:
+    """Serve the webhook until it is ended."""
+    settings: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "access_log": False, "log_level": "warning"}
+    uvicorn.run(app, host="127.0.0.1", port=port, **settings)
+
+
 def main(role: str, port: str = "0") -> None:
     """Run a role until it is ended."""
     if role == "intake":
-        serve: dict[str, Any] = {"loop": "uvloop", "http": "httptools", "access_log": False, "log_level": "warning"}
-        uvicorn.run(intake(), host="127.0.0.1", port=int(port), **serve)
+        serve(intake(), int(port))
         return
     uvloop.run({"leads": leads, "assignment": assignment}[role]())
 

@@ -10,6 +10,7 @@ from tests.bench.baselines.bodies import OutboxLine
 
 PREFIX: Final = os.environ.get("BENCH_PREFIX", "bench")
 BROKER: Final = os.environ.get("LEADLINE_KAFKA_BOOTSTRAP_SERVERS", "")
+INTAKE_DATABASE: Final = os.environ.get("INTAKE_DATABASE_URL", "")
 LEADS_DATABASE: Final = os.environ.get("LEADS_DATABASE_URL", "")
 ASSIGNMENT_DATABASE: Final = os.environ.get("ASSIGNMENT_DATABASE_URL", "")
 # What a consumer of ours has: records in a batch, and milliseconds of a poll.

@@ -1,4 +1,4 @@
-"""(d) From a webhook's sending to its owner's commit, beside the floor; (e) what goes through; (g) with full tables.
+"""(d) From a webhook's sending to its owner's commit, beside the floors; (e) what goes through; (g) with full tables.
 
 When an owner was committed is what Postgres itself notes (`track_commit_timestamp`): the commit timestamp of the
 transaction that wrote the lead's row last, which is the one that gave it its owner. It is asked for when all is over,
@@ -8,7 +8,7 @@ one machine. Postgres takes it right before it flushes the commit, for ours and 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,7 +19,7 @@ import httpx2
 from deploy.local.development_secrets import development_secrets
 from deploy.local.ports import free_port
 from tests.bench import full_tables
-from tests.bench.baselines import floor
+from tests.bench.baselines import floor, guarded_floor
 from tests.bench.load import Outcome, Webhooks, closed_loop, open_loop
 from tests.bench.rows import Row, at_least, at_most, figure, ratio
 from tests.bench.sites import Ours, Site, Theirs
@@ -97,39 +97,25 @@ class Way:
             await asyncio.sleep(0.5)
 
 
-@dataclass(slots=True)
-class Pairs:
-    """Pairs of figures, ours and theirs, one right after the other."""
-
-    ours: list[float] = field(default_factory=list)
-    theirs: list[float] = field(default_factory=list)
-
-    def rows(self, key: str, what: str, *, other: str = "floor") -> list[Row]:
-        """The pairs as rows: both figures, and how they compare."""
-        return [
-            figure(f"d.{key}.ours", f"{what}, ours", self.ours, "ms"),
-            figure(f"d.{key}.{other}", f"{what}, {other}", self.theirs, "ms"),
-            ratio(f"d.{key}", f"{what}, against the {other}", zip(self.ours, self.theirs, strict=True), at_most(2)),
-        ]
-
-
 async def measure_latency(stand: Stand) -> list[Row]:
-    """Ours and the floor in turn, at a low and a high rate and for a burst; both run all the time, one has work."""
+    """Ours and both floors in turn, at a low and a high rate and for a burst; all run all the time, one has work."""
     sizes = stand.sizes
     await track_commits(stand)
-    found: dict[str, Pairs] = {}
+    found: dict[str, dict[str, list[float]]] = {}
     stages: dict[int, list[dict[str, float]]] = {}
-    async with ours(stand) as mine, floor_way(stand) as theirs:
+    async with ours(stand) as mine, floor_way(stand) as theirs, guarded_way(stand) as guarded:
         for _ in range(sizes.pairs):
-            for way in (mine, theirs):
+            for way in (mine, theirs, guarded):
+                seen: dict[str, float] = {}
                 for rate in (200, 1000):
                     latencies = await way.steady(rate, _SECONDS * max(sizes.scale, 0.25))
-                    note(found, way, f"{rate}.p50", percentile(latencies, 0.5))
-                    note(found, way, f"{rate}.p99", percentile(latencies, 0.99))
+                    seen[f"{rate}.p50"] = percentile(latencies, 0.5)
+                    seen[f"{rate}.p99"] = percentile(latencies, 0.99)
                     if way is mine:
                         stages.setdefault(rate, []).append(await measure_stages(way.site.connections, way.latest))
-                note(found, way, "burst", (await way.at_once(sizes.of(_BURST)))[-1])
-                seen = {key: (one.ours if way is mine else one.theirs)[-1] for key, one in found.items()}
+                seen["burst"] = (await way.at_once(sizes.of(_BURST)))[-1]
+                for key, value in seen.items():
+                    found.setdefault(key, {}).setdefault(way.name, []).append(value)
                 stand.say(f"    {way.name}: " + ", ".join(f"{key} {value:.1f}" for key, value in seen.items()) + " ms")
     rows: list[Row] = []
     for key, what in (
@@ -139,7 +125,7 @@ async def measure_latency(stand: Stand) -> list[Row]:
         ("1000.p99", "sent to owned at 1,000/s, p99"),
         ("burst", f"the last of a burst of {sizes.of(_BURST):,}"),
     ):
-        rows += found[key].rows(key, what)
+        rows += compare(found[key], key, what)
     for rate, rounds in stages.items():
         for stage, what in STAGES:
             rows.append(figure(f"d.{rate}.{stage}", f"{what}, at {rate:,}/s", [one[stage] for one in rounds], "ms"))
@@ -187,10 +173,16 @@ async def measure_full_latency(stand: Stand) -> list[Row]:
     return rows
 
 
-def note(found: dict[str, Pairs], way: Way, key: str, value: float) -> None:
-    """Keep a figure of one way."""
-    pairs = found.setdefault(key, Pairs())
-    (pairs.ours if way.name == "ours" else pairs.theirs).append(value)
+def compare(found: Mapping[str, Sequence[float]], key: str, what: str) -> list[Row]:
+    """What each way took, one right after the other; ours against the floor, and how far the guarantees let it down."""
+    mine, theirs, guarded = (found[name] for name in ("ours", "floor", "guarded floor"))
+    return [
+        figure(f"d.{key}.ours", f"{what}, ours", mine, "ms"),
+        figure(f"d.{key}.floor", f"{what}, floor", theirs, "ms"),
+        figure(f"d.{key}.guarded", f"{what}, floor that loses nothing", guarded, "ms"),
+        ratio(f"d.{key}", f"{what}, against the floor", zip(mine, theirs, strict=True), at_most(2)),
+        ratio(f"d.{key}.rules", f"{what}, against the floor that loses nothing", zip(mine, guarded, strict=True)),
+    ]
 
 
 def percentile(latencies: list[float], part: float) -> float:
@@ -226,14 +218,23 @@ async def ours(stand: Stand, *, filled: int = 0) -> AsyncIterator[Way]:
             yield way
 
 
-@asynccontextmanager
-async def floor_way(stand: Stand) -> AsyncIterator[Way]:
+def floor_way(stand: Stand) -> AbstractAsyncContextManager[Way]:
     """The floor, warm."""
-    async with Theirs.made(stand) as site:
-        for service, statements in floor.TABLES.items():
+    return _floor(stand, "floor", "floor", floor.TABLES)
+
+
+def guarded_way(stand: Stand) -> AbstractAsyncContextManager[Way]:
+    """The floor that loses nothing, warm."""
+    return _floor(stand, "guarded floor", "guarded_floor", guarded_floor.TABLES)
+
+
+@asynccontextmanager
+async def _floor(stand: Stand, name: str, baseline: str, tables: Mapping[str, str]) -> AsyncIterator[Way]:
+    async with Theirs.made(stand, tables) as site:
+        for service, statements in tables.items():
             await site.connections[service].execute(statements)
-        async with _served(site, "floor", "intake") as port:
-            way = Way("floor", site, port, Webhooks(""), _FLOOR)
+        async with _served(site, baseline, "intake") as port:
+            way = Way(name, site, port, Webhooks(""), _FLOOR)
             await way.steady(200, _WARM_UP / 200)
             yield way
 
