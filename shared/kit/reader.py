@@ -20,7 +20,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts.topics import Topic
-from shared.kit.logging import get_logger
+from shared.kit.logging import describe, get_logger
 from shared.kit.records import Record, from_kafka
 
 log = get_logger()
@@ -29,7 +29,7 @@ _DRAIN = timedelta(seconds=5)
 _POLL = timedelta(milliseconds=500)
 # How long a lane waits in a backlog for records of other partitions, before it leaves the rest to the others.
 _LULL = timedelta(milliseconds=20)
-# A rebalance and a stop wait for so many batches of each lane at most.
+# After so many batches the lanes begin anew together, also those which had found nothing left.
 _IN_A_ROW = 20
 # A commit of offsets costs everybody about as much as a small batch, and what it saves is reading again after a crash.
 _COMMIT_SECONDS = 0.2
@@ -62,9 +62,10 @@ class Reader:
         self._name = name
         self._group = group
         self._process = process
-        self._drain = _Drain(_Offsets(self._commit))
+        self._drain = _Drain(_Offsets(self._commit), self._is_member)
         self._taking = asyncio.Lock()
         self._subscriber: Any = None
+        self._leave: Callable[[], Awaitable[None]]
 
     def subscribe(self, broker: KafkaBroker, topic: Topic) -> None:
         """Register with a broker that has not been started yet."""
@@ -107,7 +108,7 @@ class Reader:
             taken = _partitions(raw)
             async with asyncio.TaskGroup() as lanes:
                 lanes.create_task(self._run_lane(raw, taken, generation))
-                if self._is_full(raw):
+                if self._is_full(raw) and generation == self._drain.generation:
                     for _ in range(1, self._group.lanes):
                         lanes.create_task(self._run_lane(await self._take(taken), taken, generation))
             if not self._subscriber.running:
@@ -125,9 +126,15 @@ class Reader:
                 self._drain.offsets.note(raw)
             taken.difference_update(_partitions(raw))
             worked += 1
+            goes_on = (
+                self._group.lanes > 1
+                and self._is_full(raw)
+                and worked < _IN_A_ROW
+                and generation == self._drain.generation
+                and self._subscriber.running
+            )
             # Whatever is taken must be worked on: for the consumer it is read.
-            is_last = worked == _IN_A_ROW or self._group.lanes == 1 or not self._subscriber.running
-            raw = await self._take(taken) if self._is_full(raw) and not is_last else ()
+            raw = await self._take(taken) if goes_on else ()
 
     def _is_full(self, raw: Sequence[Any]) -> bool:
         return len(raw) >= self._group.max_records
@@ -137,28 +144,43 @@ class Reader:
         consumer = self._subscriber.consumer
         limit = self._group.max_records
         try:
-            # Cut where a rebalance has begun, which waits for the lanes, and nothing would come; it loses no records.
+            # Cut where a rebalance begins just now, which waits for the lanes; no records are lost by it.
             async with asyncio.timeout(5 * _LULL.total_seconds()), self._taking:
-                if not (free := consumer.assignment() - taken):
+                free = consumer.assignment() - taken
+                if not free or self._drain.is_revoking:
                     return ()
                 fetched = await consumer.getmany(*free, timeout_ms=_milliseconds(_LULL), max_records=limit)
-        except (TimeoutError, KafkaError):
+        except TimeoutError:
+            return ()
+        except Exception as error:
+            # The reader itself meets it next, when the lanes have ended.
+            log.warning("a lane ends", consumer=self._name, error=describe(error))
             return ()
         taken.update(fetched)
         return tuple(chain.from_iterable(fetched.values()))
 
+    def _is_member(self) -> bool:
+        return bool(self._subscriber.consumer._coordinator.generation >= 0)
+
     async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         try:
-            await self._subscriber.consumer.commit(offsets)
+            # A group that is empty, or that a wiped broker has forgotten, takes offsets from anybody.
+            if self._is_member():
+                await self._subscriber.consumer.commit(offsets)
         except (KafkaError, AssertionError, ValueError, AttributeError) as error:
             # The partitions moved on, or the broker is away: whoever reads the records again finds them claimed.
             log.info("offsets not committed", consumer=self._name, error=type(error).__name__)
 
     async def _stop(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                await self._drain.offsets.settle()
-        await self._leave()
+        """Commit what is done, and leave the group; nothing begins any more."""
+        self._subscriber.running = False
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._drain.offsets.settle()
+            await self._leave()
+        finally:
+            self._drain.offsets.forget()
 
 
 class _Offsets:
@@ -181,13 +203,16 @@ class _Offsets:
         """Return when the broker has been told everything, or has refused it."""
         if self._telling is not None and not self._telling.done():
             self._hurry.set()
-            await self._telling
+            # Who waits may be cut, and who tells may be; neither ends the other.
+            await asyncio.wait([self._telling])
 
     def forget(self) -> None:
         """Give up what the broker was not told yet."""
         self._done.clear()
-        if self._telling is not None:
-            self._telling.cancel()
+        self._hurry.clear()
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            telling.cancel()
 
     async def _tell(self) -> None:
         while self._done:
@@ -204,16 +229,22 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
     """Lets what is in hand commit before its partitions go to somebody else, for a bounded time.
 
     `generation` grows with each rebalance: a batch that outlived one must not commit offsets in the next, where the
-    same partition may have another reader, or even another log.
+    same partition may have another reader, or even another log. `is_revoking` until partitions are assigned again.
     """
 
-    def __init__(self, offsets: _Offsets) -> None:
+    def __init__(self, offsets: _Offsets, is_member: Callable[[], bool]) -> None:
         self.offsets = offsets
         self.busy = asyncio.Lock()
         self.generation = 0
+        self.is_revoking = False
+        self._is_member = is_member
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
         """Wait for what is in hand."""
+        self.is_revoking = True
+        if not self._is_member():
+            # Whatever the group would be told now is told in nobody's name.
+            self.offsets.forget()
         try:
             async with asyncio.timeout(_DRAIN.total_seconds()), self.busy:
                 await self.offsets.settle()
@@ -222,10 +253,11 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
             self.generation += 1
             # aiokafka would repeat it after the rebalance, in the name of a member that may not own them any more.
             self.offsets.forget()
-            log.warning("partitions revoked while a batch waits; its records will be read again")
+            log.warning("partitions revoked while records are in hand; they will be read again")
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        """Nothing to prepare: positions come from the group's commits."""
+        """Positions come from the group's commits."""
+        self.is_revoking = False
 
 
 def _partitions(raw: Sequence[Any]) -> set[TopicPartition]:

@@ -9,6 +9,9 @@ from shared.kit.text import clean_text
 
 E = TypeVar("E", bound=Event)
 
+# Milliseconds up to the year 9999: some producers count in microseconds.
+_LATEST = 253_402_300_799_000
+
 
 class Record(NamedTuple):
     """One record with its origin; `body` is as it came, and what cannot be stored of headers is replaced."""
@@ -42,5 +45,5 @@ def from_kafka(raw: Any) -> Record:
         type=headers.get(EVENT_TYPE_HEADER, ""),
         headers=headers,
         body=raw.value or b"",
-        produced_at=datetime.fromtimestamp(max(raw.timestamp, 0) / 1000, UTC),
+        produced_at=datetime.fromtimestamp(min(max(raw.timestamp, 0), _LATEST) / 1000, UTC),
     )

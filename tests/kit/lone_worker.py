@@ -23,7 +23,7 @@ async def main(database_url: str, bootstrap_servers: str, topic: str) -> None:
         decode=decode_noted,
         handle=claim_and_record,
         database=database,
-        group=GroupSettings(session_timeout=timedelta(seconds=6), max_records=20),
+        group=GroupSettings(session_timeout=timedelta(seconds=6), max_records=20, lanes=3),
     )
     await consuming_worker(consumer, bootstrap_servers).run()
 

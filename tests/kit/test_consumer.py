@@ -63,6 +63,11 @@ async def caught_up(bootstrap_servers: str, consumer: Consumer[Noted]) -> bool:
     return (await lags_of(Broker(bootstrap_servers), [consumer]))[consumer.name] == 0
 
 
+async def has_effects(database: Database, amount: int) -> bool:
+    """Whether so many records had an effect."""
+    return len(await effects(database)) == amount
+
+
 async def test_every_record_has_one_effect(database: Database, topic: Topic, bootstrap_servers: str) -> None:
     """All records of all partitions take effect once, and the group's offsets say so."""
     await publish(bootstrap_servers, topic, bodies(*range(200)))
@@ -103,12 +108,12 @@ async def test_what_does_not_fill_a_batch_is_worked_on_alone(
 ) -> None:
     """Few records of all partitions are one batch, however many lanes there might be."""
     sizes: list[int] = []
+    others = asyncio.Event()
 
     async def handle(connection: Connection, batch: Sequence[Received[Noted]]) -> None:
         sizes.append(len(batch))
         await record_effects(connection, batch)
-        # The others come meanwhile.
-        await asyncio.sleep(0.5)
+        await others.wait()
 
     consumer = consumer_of(topic, database, handle, replace(FAST_GROUP, lanes=3))
     async with running(consuming_worker(consumer, bootstrap_servers)) as worker:
@@ -116,6 +121,9 @@ async def test_what_does_not_fill_a_batch_is_worked_on_alone(
         await publish(bootstrap_servers, topic, bodies(0))
         await eventually(lambda: bool(sizes), within=20)
         await publish(bootstrap_servers, topic, bodies(*range(1, 31)))
+        # Time for all of them to be fetched.
+        await asyncio.sleep(1)
+        others.set()
         await eventually(lambda: caught_up(bootstrap_servers, consumer), within=30)
     assert [1, 30] == sizes
 
@@ -137,6 +145,20 @@ async def test_offsets_are_committed_after_the_database(
     async with running(consuming_worker(consumer, bootstrap_servers)):
         await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
     assert [{}] == committed_while_open
+
+
+async def test_a_stop_leaves_nothing_to_be_read_again(
+    database: Database, topic: Topic, bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is done when a worker is told to stop is committed before it leaves its group."""
+    monkeypatch.setattr("shared.kit.reader._COMMIT_SECONDS", 60.0)
+    consumer = consumer_of(topic, database)
+    async with running(consuming_worker(consumer, bootstrap_servers)) as worker:
+        await eventually(lambda: worker.is_running, within=20)
+        for number in range(4):
+            await publish(bootstrap_servers, topic, bodies(number))
+            await eventually(partial(has_effects, database, number + 1), within=20)
+    assert await caught_up(bootstrap_servers, consumer)
 
 
 async def test_a_crash_before_the_commit_repeats_the_batch(
@@ -274,13 +296,13 @@ async def _progress(database: Database, count: int) -> bool:
 async def test_what_cannot_be_stored_of_a_bad_record_does_not_take_its_neighbours_along(
     database: Database, topic: Topic
 ) -> None:
-    """A dead letter with NUL in its key and headers is kept, and so are the effects of the records beside it."""
+    """A dead letter with NUL in its key and headers, of the year 58693, is kept, and so are the effects beside it."""
     consumer = consumer_of(topic, database)
     raw = SimpleNamespace(
         topic=topic.name,
         partition=0,
         offset=1,
-        timestamp=0,
+        timestamp=1_790_000_000_000_000,
         key=b"\x00key",
         value=b"\x00 no json",
         headers=[("event-type", b"noted.v1"), ("odd\x00", b"\x00\xff")],
@@ -349,7 +371,7 @@ async def test_a_commit_of_offsets_does_not_outlive_a_rebalance(monkeypatch: pyt
         finally:
             cut.set()
 
-    drain = _Drain(_Offsets(never))
+    drain = _Drain(_Offsets(never), lambda: True)
     drain.offsets.note([SimpleNamespace(topic="noted.v1", partition=0, offset=1)])
     await asyncio.sleep(0.01)
     async with drain.busy:
@@ -367,10 +389,28 @@ async def test_offsets_are_told_together_and_before_partitions_go() -> None:
     async def tell(offsets: Mapping[TopicPartition, int]) -> None:
         told.append({place.partition: offset for place, offset in offsets.items()})
 
-    drain = _Drain(_Offsets(tell))
+    drain = _Drain(_Offsets(tell), lambda: True)
     for offset in range(10):
         drain.offsets.note([SimpleNamespace(topic="noted.v1", partition=offset % 2, offset=offset)])
         await asyncio.sleep(0.001)
     await asyncio.wait_for(drain.on_partitions_revoked(()), 0.1)
     assert {0: 9, 1: 10} == told[-1]
     assert len(told) <= 2
+
+
+async def test_nobody_commits_who_is_no_member() -> None:
+    """Who lost the membership forgets what the group was not told: an empty group would take it from anybody."""
+    told: list[Mapping[TopicPartition, int]] = []
+
+    async def tell(offsets: Mapping[TopicPartition, int]) -> None:
+        told.append(offsets)
+
+    drain = _Drain(_Offsets(tell), lambda: False)
+    for offset in range(2):
+        drain.offsets.note([SimpleNamespace(topic="noted.v1", partition=0, offset=offset)])
+        await asyncio.sleep(0.01)
+    await asyncio.wait_for(drain.on_partitions_revoked(()), 0.1)
+    assert [{TopicPartition("noted.v1", 0): 1}] == told
+    assert drain.is_revoking
+    await drain.on_partitions_assigned(())
+    assert not drain.is_revoking

@@ -12,6 +12,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 from typing import Any, Final
 
 import asyncpg
@@ -22,7 +23,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.kit.broker import build_producer
 from shared.kit.process import spare_the_collector
-from tests.bench.baselines.hops import ASSIGNMENT_DATABASE, BROKER, LEADS_DATABASE, MAX_RECORDS, POLL_MS, PREFIX, Topics
+from tests.bench.baselines.hops import (
+    ASSIGNMENT_DATABASE,
+    BROKER,
+    COMMIT_SECONDS,
+    LEADS_DATABASE,
+    MAX_RECORDS,
+    POLL_MS,
+    PREFIX,
+    Topics,
+)
 
 TOPICS: Final = Topics.of(PREFIX)
 _SENDER: Final = re.compile(rb'"from":"\d{5}(\d{8})"')
@@ -138,7 +148,7 @@ async def assignment() -> None:
 
 
 async def consume(pool: Any, topic: str, step: Step) -> None:
-    """Read a topic, take a step for each batch, tell what it says, and commit the offsets."""
+    """Read a topic, take a step for each batch, tell what it says, and commit the offsets now and then."""
     producer = build_producer(BROKER, "floor")
     consumer = AIOKafkaConsumer(
         topic,
@@ -148,6 +158,7 @@ async def consume(pool: Any, topic: str, step: Step) -> None:
         auto_offset_reset="earliest",
         max_poll_records=MAX_RECORDS,
     )
+    committed_at = 0.0
     async with producer, consumer:
         spare_the_collector()
         while True:
@@ -159,7 +170,9 @@ async def consume(pool: Any, topic: str, step: Step) -> None:
                 told = await step(connection, records)
             sent = [await producer.send(to, value, key=key) for to, key, value in told]
             await asyncio.gather(*sent)
-            await consumer.commit()
+            if monotonic() - committed_at >= COMMIT_SECONDS:
+                await consumer.commit()
+                committed_at = monotonic()
 
 
 def serve(app: ASGIApp, port: int) -> None:
