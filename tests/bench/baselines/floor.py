@@ -1,7 +1,7 @@
 """What the hardware allows: ours' hops with nothing in them.
 
 Webhook → one insert → Kafka → one batched insert → Kafka → one batched insert → Kafka → one batched update. Raw
-aiokafka and asyncpg, a bare ASGI callable, batches and polls as ours are, offsets after the commit. No rules, no
+aiokafka and asyncpg, a bare ASGI callable, batches as ours are, offsets as seldom and after the commit. No rules, no
 claims, no outbox, no signature, no JSON: of a request only the digits of its sender are taken. What a crash in
 between would lose is lost.
 
@@ -11,9 +11,10 @@ between would lose is lost.
 import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 import uvicorn
@@ -52,45 +53,45 @@ TABLES: Final = {
 """What the floor writes into, beside the tables of the databases that it is given."""
 
 Step = Callable[[Any, Sequence[Any]], Awaitable[list[tuple[str, bytes, bytes]]]]
-Work = Callable[[], Awaitable[None]]
 Take = Callable[[bytes, bytes], Awaitable[None]]
 
 
-def intake() -> ASGIApp:
-    """The webhook."""
-    pool: Any = None
-    producer: Any = None
+class Doing(NamedTuple):
+    """What a webhook does with a sender's digits and a body, before its answer and after it."""
 
-    async def start() -> None:
-        nonlocal pool, producer
-        producer = build_producer(BROKER, "floor")
-        pool = await asyncpg.create_pool(ASSIGNMENT_DATABASE, min_size=8, max_size=8)
-        await producer.start()
-
-    async def keep(key: bytes, body: bytes) -> None:
-        await pool.execute("INSERT INTO floor_receipts (id, body) VALUES ($1, $2)", int(key), body)
-
-    async def tell(key: bytes, body: bytes) -> None:
-        await producer.send(TOPICS.inquiries, body, key=key)
-
-    async def stop() -> None:
-        await producer.stop()
-        await pool.close()
-
-    return webhook(start, keep, stop, tell)
+    keep: Take
+    tell: Take
 
 
-def webhook(start: Work, keep: Take, stop: Work, tell: Take | None = None) -> ASGIApp:
+@asynccontextmanager
+async def intake() -> AsyncIterator[Doing]:
+    """Keep a row, and then tell the broker."""
+    async with (
+        asyncpg.create_pool(ASSIGNMENT_DATABASE, min_size=8) as pool,
+        build_producer(BROKER, "floor") as producer,
+    ):
+
+        async def keep(key: bytes, body: bytes) -> None:
+            await pool.execute("INSERT INTO floor_receipts (id, body) VALUES ($1, $2)", int(key), body)
+
+        async def tell(key: bytes, body: bytes) -> None:
+            await producer.send(TOPICS.inquiries, body, key=key)
+
+        yield Doing(keep, tell)
+
+
+def webhook(open_intake: Callable[[], AbstractAsyncContextManager[Doing]]) -> ASGIApp:
     """An app that keeps each body, answers, and then tells about it."""
+    doing: Doing
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal doing
         if scope["type"] == "lifespan":
             await receive()
-            await start()
-            spare_the_collector()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await stop()
+            async with open_intake() as doing:
+                spare_the_collector()
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
             await send({"type": "lifespan.shutdown.complete"})
             return
         body = b""
@@ -101,11 +102,10 @@ def webhook(start: Work, keep: Take, stop: Work, tell: Take | None = None) -> AS
             is_more = part.get("more_body", False)
         found = _SENDER.search(body)
         assert found is not None
-        await keep(found[1], body)
+        await doing.keep(found[1], body)
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
-        if tell is not None:
-            await tell(found[1], body)
+        await doing.tell(found[1], body)
 
     return app
 
@@ -184,7 +184,7 @@ def serve(app: ASGIApp, port: int) -> None:
 def main(role: str, port: str = "0") -> None:
     """Run a role until it is ended."""
     if role == "intake":
-        serve(intake(), int(port))
+        serve(webhook(intake), int(port))
         return
     uvloop.run({"leads": leads, "assignment": assignment}[role]())
 

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import asyncpg
 import uvloop
-from starlette.types import ASGIApp
 
 from shared.contracts.topics import Topic
 from shared.kit.broker import Broker
@@ -51,24 +50,19 @@ _DECIDE: Final = f"""
 """
 
 
-def intake() -> ASGIApp:
-    """The webhook, and the relay of what it keeps."""
-    publishing = _publishing(INTAKE_DATABASE)
-    database: Any = None
+@asynccontextmanager
+async def intake() -> AsyncIterator[floor.Doing]:
+    """Keep a row with what is to be told, which the relay does."""
+    async with _publishing(INTAKE_DATABASE) as database:
 
-    async def start() -> None:
-        nonlocal database
-        database = await publishing.__aenter__()
+        async def keep(key: bytes, body: bytes) -> None:
+            async with database.connection() as connection:
+                await connection.execute(_KEEP, int(key), body, TOPICS.inquiries)
 
-    async def keep(key: bytes, body: bytes) -> None:
-        async with database.connection() as connection:
-            await connection.execute(_KEEP, int(key), body, TOPICS.inquiries)
-        database.committed.set()
+        async def tell(key: bytes, body: bytes) -> None:
+            database.committed.set()
 
-    async def stop() -> None:
-        await publishing.__aexit__(None, None, None)
-
-    return floor.webhook(start, keep, stop)
+        yield floor.Doing(keep, tell)
 
 
 async def leads() -> None:
@@ -120,7 +114,7 @@ async def _publishing(url: str) -> AsyncIterator[Database]:
 def main(role: str, port: str = "0") -> None:
     """Run a role until it is ended."""
     if role == "intake":
-        floor.serve(intake(), int(port))
+        floor.serve(floor.webhook(intake), int(port))
         return
     roles: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"leads": leads, "assignment": assignment}
     uvloop.run(roles[role]())

@@ -13,7 +13,8 @@ BROKER: Final = os.environ.get("LEADLINE_KAFKA_BOOTSTRAP_SERVERS", "")
 INTAKE_DATABASE: Final = os.environ.get("INTAKE_DATABASE_URL", "")
 LEADS_DATABASE: Final = os.environ.get("LEADS_DATABASE_URL", "")
 ASSIGNMENT_DATABASE: Final = os.environ.get("ASSIGNMENT_DATABASE_URL", "")
-# What a consumer of ours has: records in a batch, milliseconds of a poll, and seconds between two commits of offsets.
+# Records in a batch, and seconds between two commits of offsets, as consumers of ours have; and milliseconds of a poll,
+# which ends with the first record anyhow.
 MAX_RECORDS: Final = 300
 POLL_MS: Final = 10
 COMMIT_SECONDS: Final = 0.2
