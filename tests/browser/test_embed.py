@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import BrowserContext, Page, Request
+from playwright.async_api import BrowserContext, Page, Request, Route
 from pytest_httpserver import HTTPServer
 from werkzeug import Request as Asked
 from werkzeug import Response
@@ -171,6 +171,34 @@ async def test_steps_make_one_lead_that_becomes_ready(system: System, shop: Shop
     for withheld in ("hunter2", "1111", "5555 4444", "hidden-value"):
         assert withheld not in everything
         assert withheld not in json.dumps(inquiry)
+
+
+async def test_a_submit_overtakes_what_is_on_its_way(system: System, shop: Shop, key: str, page: Page) -> None:
+    """The last field's change would be refused after it; the submit says it too, and the page hears of no error."""
+    name, held = new_name(), list[Route]()
+    noting = "var errors = []; addEventListener('leadline:error', ({ detail }) => errors.push(detail.message))"
+    await page.goto(shop.page(embed_of(system), key, script=noting))
+    async with page.expect_response("**/api/v1/leads"):
+        await page.fill("[name=first_name]", name)
+        await page.press("[name=first_name]", "Tab")
+
+    async def hold_changes(route: Route) -> None:
+        if route.request.method == "PUT":
+            held.append(route)
+        else:
+            await route.continue_()
+
+    await page.route("**/api/v1/leads/*", hold_changes)
+    await page.fill("[name=message]", "A window seat?")
+    async with page.expect_request(lambda request: request.method == "PUT"):
+        await page.press("[name=message]", "Tab")
+    async with (
+        page.expect_event("requestfailed", lambda request: request.method == "PUT", timeout=5000),
+        page.expect_response(lambda response: response.request.method == "POST" and response.ok),
+    ):
+        await page.evaluate("void Leadline.submit(document.querySelector('form'))")
+    await one_lead(system, name, step=2)
+    assert (1, []) == (len(held), await page.evaluate("errors"))
 
 
 @pytest.mark.parametrize("place", ["http://127.0.0.1:9/embed.js", "refused"])

@@ -123,42 +123,43 @@
     remember(state, null);
   }
 
-  const JSON_TYPE = { "Content-Type": "application/json" };
   const address = ({ lead }) => `${base}/api/v1/leads${lead ? `/${lead.lead_uuid}` : ""}`;
 
   // Text needs no preflight, for which a page that is left has no time; then the token is in the body.
   function request(state, { body }, isPlain) {
     const token = state.lead?.token;
     return isPlain
-      ? { method: "POST", body: JSON.stringify({ ...body, token }), headers: { "Content-Type": "text/plain" } }
-      : { method: "PUT", body: JSON.stringify(body), headers: { "X-Leadline-Token": token, ...JSON_TYPE } };
+      ? { method: "POST", body: JSON.stringify({ ...body, token }) }
+      : { method: "PUT", body: JSON.stringify(body), headers: { "X-Leadline-Token": token, "Content-Type": "application/json" } };
   }
 
   // One request at a time; what changes meanwhile goes with the next one.
   async function save(state, isFinal = false) {
     if (!state.config || !(isFinal || (!state.isDone && mayCapture(state)))) return;
     if (!state.lead && state.config.turnstile && !read(state)["cf-turnstile-response"]) return;
-    if (state.isBusy && !isFinal) { state.isLate = true; return; }
+    if (state.sending && !isFinal) { state.isLate = true; return; }
     const sent = news(state, isFinal);
     if (!sent) return;
-    state.isBusy = true;
+    // A submit says it all; what is on its way must not follow it.
+    if (!state.isDone) state.sending?.abort();
+    const { signal } = state.sending = new AbortController();
     state.isDone ||= isFinal;
     try {
-      const how = request(state, sent, isFinal || !state.lead);
-      const answer = await fetch(address(state), { ...how, keepalive: true, credentials: "omit" });
+      const how = { ...request(state, sent, isFinal || !state.lead), signal, keepalive: true, credentials: "omit" };
+      const answer = await fetch(address(state), how);
       if (!answer.ok) throw Object.assign(new Error(`answered ${answer.status}`), { status: answer.status });
-      const told = await answer.json();
-      if (told.token) state.lead = { lead_uuid: told.lead_uuid, token: told.token };
-      heard(state, sent);
-      if (isFinal) forget(state);
-      tell(state, isFinal ? "submitted" : "saved", { lead_uuid: told.lead_uuid, step: sent.step });
-    } catch (error) {
+      const { lead_uuid, token } = await answer.json();
+      if (token) state.lead = { lead_uuid, token };
+      (isFinal ? forget : heard)(state, sent);
+      tell(state, isFinal ? "submitted" : "saved", { lead_uuid, step: sent.step });
+    } catch ({ status, message }) {
+      if (signal.aborted) return;
       // The right to go on has ended, or the form was sent: what comes is another form.
-      if (error.status === 404 || error.status === 409) forget(state);
-      if (error.status === 409) state.isDone = true;
-      tell(state, "error", { status: error.status, message: error.message });
+      if (status === 404 || status === 409) forget(state);
+      state.isDone ||= status === 409;
+      tell(state, "error", { status, message });
     }
-    state.isBusy = false;
+    state.sending = null;
     if (state.isLate) { state.isLate = false; await save(state); }
   }
 
@@ -169,23 +170,25 @@
     if (sent && navigator.sendBeacon(address(state), request(state, sent, true).body)) heard(state, sent);
   }
 
-  function finish(state) {
+  function wait(state, waiting) {
     clearTimeout(state.waiting);
-    state.waiting = null;
+    state.waiting = waiting;
+  }
+
+  function finish(state) {
+    wait(state, null);
     return save(state, true);
   }
 
   // A page that prevents its submit sends the form itself, or wants a mistake mended.
   function onSubmit(state, event) {
     if (!event.defaultPrevented) return finish(state);
-    clearTimeout(state.waiting);
-    state.waiting = setTimeout(guarded(state, finish), 10000);
+    wait(state, setTimeout(guarded(state, finish), 10000));
     return save(state);
   }
 
   function onInput(state, { type, target }) {
-    clearTimeout(state.waiting);
-    state.waiting = null;
+    wait(state, null);
     const step = Number(target.closest("[data-leadline-step]")?.dataset.leadlineStep);
     if (step) state.step = Math.min(state.step || 3, step);
     return type === "change" && save(state);
@@ -236,7 +239,7 @@
 
   window.Leadline = {
     attach,
-    grant() { granted = true; each((state) => save(state)); },
+    grant() { granted = true; each(save); },
     step(form, step) {
       one(form, (state) => { state.step = Math.min(state.step || 3, step); return save(state); });
     },
