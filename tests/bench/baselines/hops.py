@@ -16,7 +16,7 @@ ASSIGNMENT_DATABASE: Final = os.environ.get("ASSIGNMENT_DATABASE_URL", "")
 # Records in a batch, and seconds between two commits of offsets, as consumers of ours have; and milliseconds of a poll,
 # which ends with the first record anyhow.
 MAX_RECORDS: Final = 300
-POLL_MS: Final = 10
+POLL_MS: Final = 500
 COMMIT_SECONDS: Final = 0.2
 
 
