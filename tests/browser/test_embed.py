@@ -201,6 +201,40 @@ async def test_a_submit_overtakes_what_is_on_its_way(system: System, shop: Shop,
     assert (1, []) == (len(held), await page.evaluate("errors"))
 
 
+async def test_a_submit_that_fails_leaves_the_form_open(system: System, shop: Shop, key: str, page: Page) -> None:
+    """What is filled in after it is captured, and the next submit is one."""
+    name = new_name()
+    await page.goto(shop.page(embed_of(system), key))
+    await page.route("**/api/v1/leads", lambda route: route.fulfill(status=503))
+    await page.wait_for_function("document.querySelector('form') && window.Leadline")
+    await page.fill("[name=first_name]", name)
+    async with page.expect_response(lambda response: response.status == 503):
+        await page.evaluate("void Leadline.submit(document.querySelector('form'))")
+    await page.unroute("**/api/v1/leads")
+    async with page.expect_response("**/api/v1/leads"):
+        await page.fill("[name=tel]", "55 5123 4567")
+        await page.press("[name=tel]", "Tab")
+    await one_lead(system, name, phone="55 5123 4567")
+    async with page.expect_response(lambda response: response.request.method == "POST" and response.ok):
+        await page.evaluate("void Leadline.submit(document.querySelector('form'))")
+    await one_lead(system, name, phone="55 5123 4567")
+
+
+async def test_a_submit_whose_right_has_ended_begins_anew(system: System, shop: Shop, key: str, page: Page) -> None:
+    """A tab that was kept for days submits a form, whatever became of the one that it began."""
+    name, stale = new_name(), {"lead_uuid": str(uuid4()), "token": "ended", "sequence": 3}
+    await page.goto(shop.page(embed_of(system), key))
+    await page.evaluate(
+        "([key, lead]) => sessionStorage.setItem(`leadline:${key}`, JSON.stringify(lead))", [key, stale]
+    )
+    await page.reload()
+    await page.wait_for_function("document.querySelector('form') && window.Leadline")
+    await page.fill("[name=first_name]", name)
+    async with page.expect_response(lambda response: response.request.method == "POST" and response.ok):
+        await page.evaluate("void Leadline.submit(document.querySelector('form'))")
+    await one_lead(system, name)
+
+
 @pytest.mark.parametrize("place", ["http://127.0.0.1:9/embed.js", "refused"])
 async def test_the_page_works_while_we_are_away(system: System, shop: Shop, key: str, page: Page, place: str) -> None:
     """Whether the script never loads or our API answers nothing: the form is sent to its own site."""

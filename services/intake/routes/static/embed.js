@@ -110,7 +110,7 @@
     if (!state.lead) Object.assign(body, { form_key: state.key, visit: state.visit, attribution: attribution() });
     if (isFinal && !state.isKept) body.fields.form_seconds = (performance.now() - state.startedAt) / 1000;
     Object.assign(body, { sequence: ++state.sequence, page_url: here() });
-    return { body, values, step: state.step };
+    return { body, values, step: state.step, isFurther: Boolean(state.lead) };
   }
 
   function heard(state, sent) {
@@ -144,6 +144,7 @@
     if (!state.isDone) state.sending?.abort();
     const { signal } = state.sending = new AbortController();
     state.isDone ||= isFinal;
+    let isNew = false;
     try {
       const how = { ...request(state, sent, isFinal || !state.lead), signal, keepalive: true, credentials: "omit" };
       const answer = await fetch(address(state), how);
@@ -156,10 +157,12 @@
       if (signal.aborted) return;
       // The right to go on has ended, or the form was sent: what comes is another form.
       if (status === 404 || status === 409) forget(state);
-      state.isDone ||= status === 409;
+      isNew = isFinal && status === 404 && sent.isFurther;
+      state.isDone = status === 409;
       tell(state, "error", { status, message });
     }
     state.sending = null;
+    if (isNew) return save(state, true);
     if (state.isLate) { state.isLate = false; await save(state); }
   }
 
