@@ -11,10 +11,10 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.machine import describe_machine
+from tests.bench.machine import describe_machine, fsync_milliseconds
 from tests.bench.measurements import MEASUREMENTS
 from tests.bench.picture import draw
-from tests.bench.rows import Row, number, write_rows
+from tests.bench.rows import Row, figure, number, write_rows
 from tests.bench.stand import Sizes, Stand
 
 FOLDER: Final = Path(".leadline/bench")
@@ -29,12 +29,14 @@ async def run(letters: list[str], sizes: Sizes, console: Console) -> list[Row]:
         console.print(f"[dim]{time.monotonic() - began:6.0f} s[/dim]  {text}", highlight=False)
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    machine = describe_machine(FOLDER)
+    machine, syncs = describe_machine(), [fsync_milliseconds(FOLDER)]
     async with Stand(sizes, say) as stand:
         for letter in letters:
             say(f"({letter}) …")
             rows += await MEASUREMENTS[letter](stand)
     say("done")
+    syncs.append(fsync_milliseconds(FOLDER))
+    rows.append(figure("m.fsync", "making 8 kB durable on this disk, before and after the run", syncs, "ms"))
     for line in machine:
         console.print(line, highlight=False)
     load = ", ".join(f"{one:.2f}" for one in os.getloadavg())

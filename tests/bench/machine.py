@@ -3,7 +3,8 @@
 import os
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -12,8 +13,8 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _SYNCS: Final = 50
 
 
-def describe_machine(folder: Path) -> list[str]:
-    """Say in a few lines what this machine is, how busy it was found, and how long its disk takes to be sure."""
+def describe_machine() -> list[str]:
+    """Say in a few lines what this machine is, and how busy it was found."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -27,7 +28,6 @@ def describe_machine(folder: Path) -> list[str]:
     return [
         f"{os.cpu_count()} × {cpu}, {memory:.0f} GiB, {platform.system()} {platform.release()}",
         f"Python {platform.python_version()}, load before the run {load} (1, 5, 15 min)",
-        f"fsync of 8 kB: {fsync_milliseconds(folder):.2f} ms (median of {_SYNCS})",
     ]
 
 
@@ -52,9 +52,22 @@ def cpu_seconds(pid: int) -> float:
     return sum(int(field) for field in fields[11:15]) / _TICKS
 
 
-def cpu_of_tree(pid: int) -> float:
+def cpu_of_tree(pid: int | None) -> float:
     """What a process and everything below it has used so far; a server with many processes counts whole."""
-    return sum(cpu_seconds(one) for one in tree(pid) if Path(f"/proc/{one}").exists())
+    assert pid is not None
+    used = 0.0
+    for one in tree(pid):
+        # It may have ended meanwhile: then its parent has what it used.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            used += cpu_seconds(one)
+    return used
+
+
+def describe_cost(before: Mapping[str, float], after: Mapping[str, float], amount: int) -> str:
+    """What one of an amount has cost each process and server, in µs of CPU."""
+    each = {name: (after[name] - used) / amount * 1e6 for name, used in before.items()}
+    parts = ", ".join(f"{name} {cost:,.0f}" for name, cost in each.items())
+    return f"{sum(each.values()):,.0f} µs of CPU each ({parts})"
 
 
 def tree(pid: int) -> Iterable[int]:
@@ -63,9 +76,9 @@ def tree(pid: int) -> Iterable[int]:
     while waiting:
         one = waiting.pop()
         yield one
-        tasks = Path(f"/proc/{one}/task")
-        for task in tasks.iterdir() if tasks.exists() else ():
-            waiting += [int(child) for child in (task / "children").read_text().split()]
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for task in Path(f"/proc/{one}/task").iterdir():
+                waiting += [int(child) for child in (task / "children").read_text().split()]
 
 
 def megabytes(pid: int) -> float:

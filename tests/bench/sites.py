@@ -14,10 +14,12 @@ from services.assignment.use_cases.add_member import add_member
 from shared.kit.database import Connection, Database
 from tests.bench import backlog
 from tests.bench.baselines.hops import Topics
+from tests.bench.machine import cpu_of_tree
 from tests.bench.stand import Stand
 from tests.support.waiting import eventually
 
 _UNSENT: Final = "SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NULL)"
+_UNSETTLED: Final = "SELECT EXISTS (SELECT FROM receipts WHERE state IN ('received', 'published'))"
 
 
 @dataclass
@@ -69,10 +71,28 @@ class Site:
         """How many rows a service's outbox has been given so far; a sequence is asked, which costs nothing."""
         return int(await self.connections[service].fetchval("SELECT last_value FROM outbox_id_seq"))
 
+    async def is_quiet(self) -> bool:
+        """Whether everything is published, and every receipt settled."""
+        for service, connection in self.connections.items():
+            if await connection.fetchval(_UNSENT):
+                return False
+            if service == "intake" and await connection.fetchval(_UNSETTLED):
+                return False
+        return True
+
+    def cpu(self) -> dict[str, float]:
+        """Seconds of CPU that each process and server has used so far, by its name."""
+        servers = self.stand.servers
+        return {
+            "postgres": cpu_of_tree(servers.postgres.pid),
+            "kafka": cpu_of_tree(servers.kafka.pid),
+            **{name: cpu_of_tree(pid) for name, pid in self.pids.items()},
+        }
+
     async def is_done(self, inquiries: int) -> bool:
         """Whether so many inquiries are registered, every lead has its owner, and everything is published."""
-        leads, assignment = self.connections["leads"], self.connections["assignment"]
-        if await leads.fetchval(_UNSENT) or await assignment.fetchval(_UNSENT):
+        leads = self.connections["leads"]
+        if not await self.is_quiet():
             return False
         if inquiries > await leads.fetchval("SELECT count(*) FROM inquiries"):
             return False
@@ -131,12 +151,16 @@ class Theirs(Site):
 
     @classmethod
     @asynccontextmanager
-    async def made(cls, stand: Stand, services: Iterable[str] = ("leads", "assignment")) -> AsyncIterator[Self]:
-        """Make the databases and topics, and an index for counting a member's leads, where such are counted."""
+    async def made(
+        cls, stand: Stand, services: Iterable[str] = ("leads", "assignment"), *, counts: bool = False
+    ) -> AsyncIterator[Self]:
+        """Make the databases and topics, and an index for who `counts` a member's leads."""
         async with super().made(stand, services) as site:
             site.prefix = stand.name("bench")
             await backlog.own_topics(stand.servers.kafka.bootstrap_servers, *site.topics)
-            if "assignment" in site.connections:
+            # Who was hired: nobody here tells, and nobody reads it.
+            await site.connections["assignment"].execute("UPDATE outbox SET published_at = now()")
+            if counts:
                 await site.connections["assignment"].execute("CREATE INDEX ON leads (chosen_id)")
             try:
                 yield site

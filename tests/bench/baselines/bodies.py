@@ -19,12 +19,13 @@ class LeadState(NamedTuple):
 
 
 class OutboxLine(NamedTuple):
-    """A row of the outbox."""
+    """A row of the outbox, with its `id` once it is stored."""
 
     topic: str
     key: str
     type: str
     body: bytes
+    id: int | None = None
 
 
 def opened(lead: LeadState, inquiry: InquiryReceived) -> list[OutboxLine]:

@@ -22,6 +22,10 @@ from shared.kit.records import Record
 from tests.bench.baselines.bodies import LeadState, OutboxLine, attached, contact_fields, opened, opening_changes
 
 CONNECTIONS: Final = 8
+_TAKE_SERIAL: Final = """
+INSERT INTO day_counters AS counter (business_date, last_serial) VALUES ($1, 1)
+ON CONFLICT (business_date) DO UPDATE SET last_serial = counter.last_serial + 1 RETURNING last_serial
+"""
 
 
 async def register(url: str, records: Sequence[Record], connections: int = CONNECTIONS) -> None:
@@ -41,7 +45,11 @@ async def register(url: str, records: Sequence[Record], connections: int = CONNE
 
 async def register_one(connection: Any, inquiry: InquiryReceived) -> list[OutboxLine]:
     """Register a message in the caller's transaction; the lines that it added to the outbox."""
-    last_serial = await _lock_counter(connection, inquiry)
+    return await write_one(connection, inquiry, await _lock_counter(connection, inquiry))
+
+
+async def write_one(connection: Any, inquiry: InquiryReceived, last_serial: int | None = None) -> list[OutboxLine]:
+    """The same once the day's last serial is locked; without it a lead takes its own when it is opened."""
     seen = "SELECT 1 FROM claims WHERE dedupe_key = $1"
     if await connection.fetchval(seen, inquiry.dedupe_key):
         return []
@@ -59,14 +67,13 @@ async def register_one(connection: Any, inquiry: InquiryReceived) -> list[Outbox
             person_id,
         )
     if lead is None:
-        lead_id, lines = await _open(connection, inquiry, person_id, last_serial + 1, now)
+        lead_id, lines = await _open(connection, inquiry, person_id, last_serial, now)
         outcome = "new"
     else:
         lead_id, lines = lead["id"], await _attach(connection, inquiry, lead, now)
         outcome = "repeat"
     await _add_inquiry(connection, inquiry, lead_id)
-    for line in lines:
-        await connection.execute("INSERT INTO outbox (topic, key, type, body) VALUES ($1, $2, $3, $4)", *line)
+    stored = [await add_line(connection, line) for line in lines]
     await connection.execute(
         "INSERT INTO claims (dedupe_key, receipt_id, outcome, lead_id, claimed_at) VALUES ($1, $2, $3, $4, $5)",
         inquiry.dedupe_key,
@@ -75,7 +82,13 @@ async def register_one(connection: Any, inquiry: InquiryReceived) -> list[Outbox
         lead_id,
         now,
     )
-    return lines
+    return stored
+
+
+async def add_line(connection: Any, line: OutboxLine) -> OutboxLine:
+    """Insert a row into the outbox."""
+    query = "INSERT INTO outbox (topic, key, type, body) VALUES ($1, $2, $3, $4) RETURNING id"
+    return line._replace(id=await connection.fetchval(query, *line[:4]))
 
 
 async def _find_person(connection: Any, inquiry: InquiryReceived, now: datetime) -> int | None:
@@ -126,11 +139,15 @@ async def _add_person(connection: Any, inquiry: InquiryReceived, now: datetime) 
 
 
 async def _open(
-    connection: Any, inquiry: InquiryReceived, person_id: int, serial: int, now: datetime
+    connection: Any, inquiry: InquiryReceived, person_id: int, last_serial: int | None, now: datetime
 ) -> tuple[int, list[OutboxLine]]:
-    await connection.execute(
-        "UPDATE day_counters SET last_serial = $2 WHERE business_date = $1", inquiry.business_date, serial
-    )
+    if last_serial is None:
+        serial = await connection.fetchval(_TAKE_SERIAL, inquiry.business_date)
+    else:
+        serial = last_serial + 1
+        await connection.execute(
+            "UPDATE day_counters SET last_serial = $2 WHERE business_date = $1", inquiry.business_date, serial
+        )
     number, lead_uuid = lead_number(inquiry.business_date, serial), inquiry.lead_uuid or new_id()
     contact = contact_fields(inquiry)
     lead_id: int = await connection.fetchval(

@@ -95,8 +95,8 @@ async def measure_stalls(stand: Stand) -> list[Row]:
         await open_loop(port, small, rate=_STEADY_RATE, seconds=1)
         for number in range(stand.sizes.pairs):
             calm.append(await _longest(port, _Probes()))
-            for requests, found in ((_Probes(), stalls), (small, waits)):
-                large = asyncio.create_task(_deliver(port, secrets, f"{number}-{len(waits)}-"))
+            for others, requests, found in (("loop", _Probes(), stalls), ("webhooks", small, waits)):
+                large = asyncio.create_task(_deliver(port, secrets, f"{number}-{others}-"))
                 found.append(await _longest(port, requests, first=(number + 1) * 1000))
                 await large
     during = f"at {_STEADY_RATE}/s while 3 deliveries of 1,000 updates come"

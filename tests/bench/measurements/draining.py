@@ -13,7 +13,7 @@ from typing import Final
 from shared.contracts.topics import INQUIRIES
 from tests.bench import backlog
 from tests.bench.inquiries import Source
-from tests.bench.machine import cpu_of_tree, megabytes
+from tests.bench.machine import describe_cost, megabytes
 from tests.bench.rows import Row, at_least, at_most, figure, ratio
 from tests.bench.sites import Ours, Site, Theirs
 from tests.bench.stand import Stand
@@ -60,12 +60,11 @@ class Contestant:
             await eventually(self._is_done, within=60)
             with self._held_still():
                 await self._publish(self.amount)
-            before, used = await self.site.outbox_rows("leads"), self._cpu()
+            before, used = await self.site.outbox_rows("leads"), self.site.cpu()
             seconds = await self._drain(before)
-            used = self._cpu() - used
+            cost = describe_cost(used, self.site.cpu(), self.amount)
         self.rates.append(self.amount / seconds)
-        each = used / self.amount * 1e6
-        self.site.stand.say(f"    {self.name}: {self.rates[-1]:,.0f}/s, {each:,.0f} µs of CPU each with the servers")
+        self.site.stand.say(f"    {self.name}: {self.rates[-1]:,.0f}/s; {cost}")
 
     async def _publish(self, amount: int) -> None:
         records = self.source.records(amount)
@@ -106,18 +105,13 @@ class Contestant:
     async def _is_done(self) -> bool:
         return await self.site.is_done(self.source.sent)
 
-    def _cpu(self) -> float:
-        servers = self.site.stand.servers
-        pids = [servers.postgres.pid, servers.kafka.pid, *self.site.pids.values()]
-        return sum(cpu_of_tree(pid) for pid in pids)
-
 
 async def measure_draining(stand: Stand) -> list[Row]:
     """Ours and both pipelines in turn, every round on top of what the last one left; no intake: nobody sends."""
     sizes = stand.sizes
     async with AsyncExitStack() as stack:
         mine = await stack.enter_async_context(Ours.made(stand))
-        naive = await stack.enter_async_context(Theirs.made(stand))
+        naive = await stack.enter_async_context(Theirs.made(stand, counts=True))
         competent = await stack.enter_async_context(Theirs.made(stand))
         contestants = [
             Contestant(name, site, topic, serve, sizes.of(amount // sizes.rounds, at_least=50))
