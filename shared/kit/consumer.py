@@ -22,6 +22,7 @@ from shared.kit.records import Received, Record
 log = get_logger()
 
 E = TypeVar("E", bound=Event)
+T = TypeVar("T")
 Decode = Callable[[str, bytes], E | None]
 Handle = Callable[[Connection, Sequence[Received[E]]], Awaitable[None]]
 OnPutAside = Callable[[Connection, Received[E], str], Awaitable[None]]
@@ -165,40 +166,48 @@ class Consumer(Generic[E]):
         )
         letter = dead_letters.Letter(self.name, record, describe(error), attempts)
 
-        async def keep(connection: Connection) -> bool:
-            if not await dead_letters.put(connection, letter, self.topic.dead_letters(self._service)):
-                return False
-            if received is not None and self._on_put_aside is not None:
-                await self._on_put_aside(connection, received, type(error).__name__)
-            return True
+        async def keep() -> bool:
+            async with self._database.transaction() as connection:
+                if not await dead_letters.put(connection, letter, self.topic.dead_letters(self._service)):
+                    return False
+                if received is not None and self._on_put_aside is not None:
+                    await self._on_put_aside(connection, received, type(error).__name__)
+                return True
 
         # What was put aside before, and is read again, does not count again.
-        if await self._until_committed(keep):
+        if await self._until_answered(keep):
             metrics.dead_letters.labels(self.name).inc()
             if self._is_limited and self._limit.count_dead_letter():
                 await self._stop()
 
-    async def _until_committed(self, write: Callable[[Connection], Awaitable[bool]]) -> bool:
-        """Run a write in a transaction until it commits; raises what waiting cannot mend."""
+    async def _until_answered(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the database until it answers; raises what waiting cannot mend."""
         backoff = Backoff()
+        waiting = False
         while True:
             try:
-                async with self._database.transaction() as connection:
-                    return await write(connection)
-            except Exception as failure:
-                if not (is_transient(failure) or is_conflict(failure)):
+                answer = await ask()
+            except Exception as error:
+                if not (is_transient(error) or is_conflict(error)):
                     raise
-            await backoff.wait()
+                if not waiting and is_transient(error):
+                    waiting = True
+                    log.warning("consumer waits", consumer=self.name, error=describe(error))
+                await backoff.wait()
+            else:
+                if waiting:
+                    log.info("consumer goes on", consumer=self.name)
+                return answer
 
     async def _stop(self) -> None:
         reason = f"over {dead_letters.PER_MINUTE} dead letters within a minute or {dead_letters.PER_RECORDS} records"
 
-        async def note(connection: Connection) -> bool:
-            query = "INSERT INTO consumer_stops (consumer, reason) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-            await connection.execute(query, self.name, reason)
-            return True
+        async def note() -> None:
+            async with self._database.transaction() as connection:
+                query = "INSERT INTO consumer_stops (consumer, reason) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+                await connection.execute(query, self.name, reason)
 
-        await self._until_committed(note)
+        await self._until_answered(note)
         log.critical("consumer stopped: resume it with `leadline ops resume`", consumer=self.name, reason=reason)
         self._limit.reset()
         # The other lanes look at once, too.
@@ -207,21 +216,16 @@ class Consumer(Generic[E]):
 
     async def _wait_while_stopped(self) -> None:
         backoff = Backoff()
-        while await self._is_stopped():
+        while await self._until_answered(self._is_stopped):
             metrics.consumer_stopped.labels(self.name).set(1)
             await backoff.wait()
         metrics.consumer_stopped.labels(self.name).set(0)
         self._look_at = monotonic() + _LOOK_SECONDS
 
     async def _is_stopped(self) -> bool:
-        try:
-            async with self._database.connection() as connection:
-                query = "SELECT EXISTS (SELECT 1 FROM consumer_stops WHERE consumer = $1)"
-                return bool(await connection.fetchval(query, self.name))
-        except Exception as error:
-            if is_transient(error):
-                return True
-            raise
+        async with self._database.connection() as connection:
+            query = "SELECT EXISTS (SELECT 1 FROM consumer_stops WHERE consumer = $1)"
+            return bool(await connection.fetchval(query, self.name))
 
     async def replay(self, connection: Connection, record: Record) -> None:
         """Run the handler on a dead letter in the caller's transaction; raises what the handler raises."""

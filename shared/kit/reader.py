@@ -20,6 +20,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts.topics import Topic
+from shared.kit import metrics
 from shared.kit.logging import describe, get_logger
 from shared.kit.records import Record, from_kafka
 
@@ -33,6 +34,8 @@ _LULL = timedelta(milliseconds=20)
 _IN_A_ROW = 20
 # A commit of offsets costs everybody about as much as a small batch, and what it saves is reading again after a crash.
 _COMMIT_SECONDS = 0.2
+# Before a batch is read again that the reader itself failed on.
+_PAUSE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,10 @@ class GroupSettings:
 
     `instance` names this process for static membership: after a restart it takes its partitions back at once.
     `session_timeout` decides how long a killed process keeps them. `max_records` bounds a batch, and with it how
-    long a transaction may hold its locks. `lanes` is how many full batches are worked on at a time, of different
-    partitions: one is computed while the database works on another. What does not fill a batch is worked on alone,
-    since two halves would cost twice as much and be done later.
+    long a transaction may hold its locks. `lanes` is how many batches are worked on at a time in a backlog, of
+    different partitions: one is computed while the database works on another. A first batch that is not full is
+    worked on alone, since two halves would cost twice as much and be done later. A further lane takes what there is,
+    and ends with a batch that is not full.
     """
 
     instance: str | None = None
@@ -105,26 +109,40 @@ class Reader:
         # Before the lock: where a rebalance holds it, these records were fetched before that.
         generation = self._drain.generation
         async with self._drain.busy:
-            taken = _partitions(raw)
-            async with asyncio.TaskGroup() as lanes:
-                lanes.create_task(self._run_lane(raw, taken, generation))
-                if self._is_full(raw) and generation == self._drain.generation:
-                    for _ in range(1, self._group.lanes):
-                        lanes.create_task(self._run_lane(await self._take(taken), taken, generation))
+            if generation != self._drain.generation:
+                # Could not be noted: whoever has the partitions now reads on from what the group has committed.
+                return
+            taken = _first_offsets(raw)
+            try:
+                async with asyncio.TaskGroup() as lanes:
+                    lanes.create_task(self._run_lane(raw, taken, generation))
+                    if self._is_full(raw):
+                        for _ in range(1, self._group.lanes):
+                            lanes.create_task(self._run_lane(await self._take(taken), taken, generation))
+            except ExceptionGroup as failed:
+                # FastStream would swallow it, and go on behind what the lanes had in hand.
+                error = failed.exceptions[0]
+                log.critical("reader fails and reads again", consumer=self._name, error=describe(error), exc_info=error)
+                metrics.batch_retries.labels(self._name, "unexpected").inc()
+                if generation == self._drain.generation:
+                    for place, offset in taken.items():
+                        self._subscriber.consumer.seek(place, offset)
+                await asyncio.sleep(_PAUSE.total_seconds())
             if not self._subscriber.running:
                 await self._drain.offsets.settle()
 
-    async def _run_lane(self, raw: Sequence[Any], taken: set[TopicPartition], generation: int) -> None:
+    async def _run_lane(self, raw: Sequence[Any], taken: dict[TopicPartition, int], generation: int) -> None:
         """Work on a batch, and in a backlog on further ones, without waiting for the other lanes.
 
-        `taken` are the partitions whose records a lane has in hand.
+        `taken` are the partitions whose records a lane has in hand, with the offset of the first.
         """
         worked = 0
         while raw:
             await self._process([from_kafka(record) for record in raw])
             if generation == self._drain.generation:
                 self._drain.offsets.note(raw)
-            taken.difference_update(_partitions(raw))
+            for place in _first_offsets(raw):
+                del taken[place]
             worked += 1
             goes_on = (
                 self._group.lanes > 1
@@ -139,35 +157,42 @@ class Reader:
     def _is_full(self, raw: Sequence[Any]) -> bool:
         return len(raw) >= self._group.max_records
 
-    async def _take(self, taken: set[TopicPartition]) -> tuple[Any, ...]:
+    async def _take(self, taken: dict[TopicPartition, int]) -> tuple[Any, ...]:
         """The next records of partitions that no lane has in hand; they are taken, then."""
         consumer = self._subscriber.consumer
         limit = self._group.max_records
         try:
             # Cut where a rebalance begins just now, which waits for the lanes; no records are lost by it.
             async with asyncio.timeout(5 * _LULL.total_seconds()), self._taking:
-                free = consumer.assignment() - taken
+                free = consumer.assignment() - taken.keys()
                 if not free or self._drain.is_revoking:
                     return ()
                 fetched = await consumer.getmany(*free, timeout_ms=_milliseconds(_LULL), max_records=limit)
         except TimeoutError:
             return ()
         except Exception as error:
-            # The reader itself meets it next, when the lanes have ended.
+            # If it lasts, the reader itself meets it when the lanes have ended, and waits.
             log.warning("a lane ends", consumer=self._name, error=describe(error))
             return ()
-        taken.update(fetched)
-        return tuple(chain.from_iterable(fetched.values()))
+        raw = tuple(chain.from_iterable(fetched.values()))
+        taken.update(_first_offsets(raw))
+        return raw
 
     def _is_member(self) -> bool:
         return bool(self._subscriber.consumer._coordinator.generation >= 0)
 
     async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        try:
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            # Stopped.
+            return
+        if not self._is_member():
             # A group that is empty, or that a wiped broker has forgotten, takes offsets from anybody.
-            if self._is_member():
-                await self._subscriber.consumer.commit(offsets)
-        except (KafkaError, AssertionError, ValueError, AttributeError) as error:
+            log.info("offsets dropped: no member of the group", consumer=self._name)
+            return
+        try:
+            await consumer.commit(offsets)
+        except KafkaError as error:
             # The partitions moved on, or the broker is away: whoever reads the records again finds them claimed.
             log.info("offsets not committed", consumer=self._name, error=type(error).__name__)
 
@@ -220,7 +245,12 @@ class _Offsets:
                 async with asyncio.timeout(self._told_at + _COMMIT_SECONDS - monotonic()):
                     await self._hurry.wait()
             done, self._done = self._done, {}
-            await self._commit(done)
+            try:
+                await self._commit(done)
+            except Exception as error:
+                # What is done next of these partitions is told all the same, and covers it.
+                topics = sorted({place.topic for place in done})
+                log.error("offsets not committed", topics=topics, error=describe(error), exc_info=error)
             self._told_at = monotonic()
         self._hurry.clear()
 
@@ -242,26 +272,26 @@ class _Drain(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Any) -> None:
         """Wait for what is in hand."""
         self.is_revoking = True
-        if not self._is_member():
-            # Whatever the group would be told now is told in nobody's name.
-            self.offsets.forget()
         try:
+            if not self._is_member():
+                # Whatever the group would be told now is told in nobody's name.
+                self.offsets.forget()
             async with asyncio.timeout(_DRAIN.total_seconds()), self.busy:
                 await self.offsets.settle()
-                self.generation += 1
         except TimeoutError:
-            self.generation += 1
-            # aiokafka would repeat it after the rebalance, in the name of a member that may not own them any more.
-            self.offsets.forget()
             log.warning("partitions revoked while records are in hand; they will be read again")
+        finally:
+            self.generation += 1
+            # What is left would be told after the rebalance, by a member that may not own its partitions any more.
+            self.offsets.forget()
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         """Positions come from the group's commits."""
         self.is_revoking = False
 
 
-def _partitions(raw: Sequence[Any]) -> set[TopicPartition]:
-    return {TopicPartition(record.topic, record.partition) for record in raw}
+def _first_offsets(raw: Sequence[Any]) -> dict[TopicPartition, int]:
+    return {TopicPartition(record.topic, record.partition): record.offset for record in reversed(raw)}
 
 
 def _milliseconds(duration: timedelta) -> int:

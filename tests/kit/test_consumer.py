@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from prometheus_client import REGISTRY
 
 from deploy.local.servers import Servers
 from shared.contracts.events import EVENT_TYPE_HEADER
 from shared.contracts.topics import Topic
-from shared.kit import inbox
+from shared.kit import inbox, reader
 from shared.kit.broker import Broker
 from shared.kit.consumer import Consumer
 from shared.kit.database import Connection, Database
@@ -104,9 +106,11 @@ async def test_lanes_work_at_the_same_time(database: Database, topic: Topic, boo
 
 
 async def test_what_does_not_fill_a_batch_is_worked_on_alone(
-    database: Database, topic: Topic, bootstrap_servers: str
+    database: Database, topic: Topic, bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Few records of all partitions are one batch, however many lanes there might be."""
+    # Another lane would still wait for them when they come.
+    monkeypatch.setattr("shared.kit.reader._LULL", timedelta(seconds=5))
     sizes: list[int] = []
     others = asyncio.Event()
 
@@ -126,6 +130,38 @@ async def test_what_does_not_fill_a_batch_is_worked_on_alone(
         others.set()
         await eventually(lambda: caught_up(bootstrap_servers, consumer), within=30)
     assert [1, 30] == sizes
+
+
+async def test_a_lane_ends_with_a_batch_that_is_not_full(
+    database: Database, topic: Topic, bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a full batch another lane works on what there is, once; what comes after that is left for all lanes."""
+    monkeypatch.setattr("shared.kit.reader._LULL", timedelta(seconds=5))
+    sizes: list[int] = []
+    whole = asyncio.Event()
+
+    async def handle(connection: Connection, batch: Sequence[Received[Noted]]) -> None:
+        sizes.append(len(batch))
+        await record_effects(connection, batch)
+        if len(batch) == 10:
+            await whole.wait()
+
+    consumer = consumer_of(topic, database, handle, replace(FAST_GROUP, lanes=2, max_records=10))
+    await Broker(bootstrap_servers).ensure_topics([topic])
+    # A batch of the first partition alone, so that the others are free.
+    await publish(bootstrap_servers, topic.model_copy(update={"partitions": 1}), bodies(*range(10)))
+    async with running(consuming_worker(consumer, bootstrap_servers)):
+        await eventually(lambda: bool(sizes), within=20)
+        await publish(bootstrap_servers, topic, bodies(10, 11))
+        await eventually(lambda: len(sizes) == 2, within=20)
+        await publish(bootstrap_servers, topic, bodies(12, 13, 14))
+        # Time for them to be fetched.
+        await asyncio.sleep(1)
+        beside_the_first = list(sizes)
+        whole.set()
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=30)
+    assert [10, 1] == beside_the_first
+    assert list(range(15)) == sorted(await effects(database))
 
 
 async def test_offsets_are_committed_after_the_database(
@@ -190,7 +226,8 @@ async def test_a_poison_record_is_put_aside_alone(database: Database, topic: Top
         if any(received.event.number == 13 for received in batch):
             raise ValueError("thirteen")
 
-    await publish(bootstrap_servers, topic, [*bodies(*range(40)), b"not json"])
+    sent = bodies(*range(40))
+    await publish(bootstrap_servers, topic, [*sent, b"not json"])
     consumer = consumer_of(topic, database, handle)
     async with running(consuming_worker(consumer, bootstrap_servers)):
         await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
@@ -198,7 +235,7 @@ async def test_a_poison_record_is_put_aside_alone(database: Database, topic: Top
     async with database.connection() as connection:
         letters = await connection.fetch("SELECT body, attempts, error FROM dead_letters ORDER BY attempts")
         copies = await connection.fetchval("SELECT count(*) FROM outbox WHERE topic = $1", topic.dead_letters(SERVICE))
-    assert [(b"not json", 1), (letters[1]["body"], 3)] == [(row["body"], row["attempts"]) for row in letters]
+    assert [(b"not json", 1), (sent[13], 3)] == [(row["body"], row["attempts"]) for row in letters]
     assert 2 == copies
     assert "thirteen" not in letters[1]["error"], "an error's text may quote a record"
 
@@ -248,6 +285,7 @@ async def test_a_consumer_waits_for_its_database(topic: Topic, kit_url: str, pri
         await servers.postgres.kill()
         await publish(servers.kafka.bootstrap_servers, topic, bodies(*range(30)))
         await asyncio.sleep(1)
+        assert REGISTRY.get_sample_value("leadline_consumer_stopped", {"consumer": consumer.name}) != 1, "waits only"
         await servers.postgres.start()
         await eventually(lambda: caught_up(servers.kafka.bootstrap_servers, consumer), within=30)
     assert list(range(30)) == sorted(await effects(database))
@@ -358,3 +396,30 @@ async def test_an_unexpected_failure_repeats_the_batch(
     async with running(consuming_worker(consumer, bootstrap_servers)):
         await eventually(lambda: caught_up(bootstrap_servers, consumer), within=20)
     assert list(range(10)) == sorted(await effects(database))
+
+
+@pytest.mark.parametrize("part", ["from_kafka", "_Offsets.note"])
+async def test_what_the_reader_itself_fails_on_is_read_again(
+    part: str, database: Database, topic: Topic, bootstrap_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When reading raises outside of the handler, what all lanes had in hand is worked on all the same, in order."""
+    total, calls, whole = 300, 0, attrgetter(part)(reader)
+
+    def fail_once(*arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise RuntimeError("a bug")
+        return whole(*arguments)
+
+    monkeypatch.setattr(f"shared.kit.reader.{part}", fail_once)
+    await publish(bootstrap_servers, topic, bodies(*range(total)))
+    group = replace(FAST_GROUP, lanes=2, max_records=20)
+    consumer = consumer_of(topic, database, claim_and_record, group)
+    async with running(consuming_worker(consumer, bootstrap_servers)):
+        await eventually(lambda: caught_up(bootstrap_servers, consumer), within=30)
+    numbers = await effects(database)
+    assert list(range(total)) == sorted(numbers)
+    for partition in range(topic.partitions):
+        mine = [number for number in numbers if number % topic.partitions == partition]
+        assert list(range(partition, total, topic.partitions)) == mine
