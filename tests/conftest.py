@@ -22,11 +22,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from deploy.local.ports import Ports
 from deploy.local.servers import EMBEDDED, KAFKA, POSTGRES, VALKEY, Servers
 from tests.support.databases import Databases
 from tests.support.stack import Addresses, Stack, wait_for_addresses
+
+# How long an example takes depends on what else the machine does: speed is the bench's to show.
+settings.register_profile("leadline", deadline=None)
+settings.load_profile("leadline")
 
 STACK = pytest.StashKey[Stack]()
 FOLDER = "leadline_stack_folder"

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.assignment.domain.errors import CapacityFull, LeadNotOpen, LeadUnknown, MemberInactive, MemberUnknown
@@ -261,7 +261,6 @@ class World:
         }
 
 
-@settings(deadline=None)
 @given(team=teams, sequence=st.lists(events, max_size=30), cuts=st.lists(st.integers(0, 30), max_size=5))
 def test_it_makes_no_difference_how_events_are_cut_into_batches(
     team: list[Any], sequence: list[AnyLeadEvent], cuts: list[int]
@@ -277,7 +276,6 @@ def test_it_makes_no_difference_how_events_are_cut_into_batches(
     assert whole.outcomes == pieces.outcomes
 
 
-@settings(deadline=None)
 @given(team=teams, sequence=st.lists(events, max_size=40))
 def test_counters_are_always_what_the_leads_hold(team: list[Any], sequence: list[AnyLeadEvent]) -> None:
     """After any events in any order, a member's counter equals the leads that count for them."""
@@ -303,7 +301,6 @@ def respond(world: World, answer: str, choice: Choice, version: int) -> list[Any
     return []
 
 
-@settings(deadline=None)
 @given(
     team=teams,
     arrivals=st.lists(st.tuples(st.integers(1, 12), answers, st.integers(1, 4) | st.none()), max_size=40),

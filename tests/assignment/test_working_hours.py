@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.assignment.domain.working_hours import is_on_shift, next_shift_at
@@ -122,7 +122,6 @@ shifts_of_a_week = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(
     shifts=shifts_of_a_week,
     zone=st.sampled_from(ZONES).map(ZoneInfo),

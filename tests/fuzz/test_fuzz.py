@@ -14,7 +14,7 @@ _A_TIME = 20
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_mutation_breaks_an_adapter(adapter: str, seed: int) -> None:
     """Whatever is made of the fixtures: nothing raises, every item has one outcome, and no reason is personal."""
     mutator = Mutator(seeds(adapter), random.Random(seed))

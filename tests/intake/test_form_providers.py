@@ -333,7 +333,7 @@ trees: Any = st.recursive(
 
 
 @given(st.sampled_from([Provider.TYPEFORM, Provider.TALLY, Provider.WEBFLOW]), trees)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 def test_any_payload_is_read_or_unknown(provider: Provider, tree: Any) -> None:
     """Any JSON in the place of answers gives fields that a post may have, or is said to be unknown."""
     payload = {"form_response": tree, "data": tree, "payload": {"data": tree}}

@@ -447,7 +447,7 @@ members = st.sampled_from(
 
 
 @given(st.lists(st.dictionaries(members | st.text(max_size=6), trees, max_size=6), min_size=2, max_size=2))
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 async def test_nothing_breaks_the_edge(
     outside: httpx2.AsyncClient, inside: httpx2.AsyncClient, database: Database, told: list[dict[str, Any]]
 ) -> None:

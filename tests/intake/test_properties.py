@@ -69,7 +69,7 @@ def check(channel: Channel, raw: bytes, at_least: int = 1) -> None:
 
 
 @given(st.lists(parts, min_size=1, max_size=4), st.lists(parts, max_size=2))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_whatsapp_messages(messages: list[Any], contacts: list[Any]) -> None:
     """Any objects in the place of messages are split into as many items, each with an outcome."""
     value = {"metadata": {"phone_number_id": LINE}, "messages": messages, "contacts": contacts}
@@ -112,7 +112,7 @@ odd = trees | st.sampled_from([LUPE, "messages", " messages ", " ", "edit", "uns
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_nothing_unusual_goes_the_short_way(data: st.DataObject) -> None:
     """A usual delivery in which something was changed, added or left out is split as the long way splits it."""
     delivery = whatsapp_messages(message())
@@ -136,14 +136,14 @@ def groups_of(value: Any) -> list[Any]:
 
 
 @given(st.lists(parts, min_size=1, max_size=4), st.sampled_from(["page", "instagram"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_messaging_events(events: list[Any], name: str) -> None:
     """Any objects in the place of messaging events are split into as many items, each with an outcome."""
     check(Channel.MESSENGER, dump({"object": name, "entry": [{"id": PAGE, "messaging": events}]}), len(events))
 
 
 @given(trees, st.sampled_from([Channel.WHATSAPP, Channel.MESSENGER]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_json(tree: Any, channel: Channel) -> None:
     """Any JSON under a platform's name, or alone, leaves at least one item."""
     check(channel, dump(tree))
@@ -166,7 +166,7 @@ fields = st.dictionaries(
 
 
 @given(fields, st.sampled_from([None, "MX", "BR"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_form(posted: dict[str, Any], region: str | None) -> None:
     """Any fields are refused by name, or become an inquiry or an empty form."""
     try:
@@ -195,7 +195,7 @@ answers = st.fixed_dictionaries({"name": scalars, "values": st.lists(scalars, ma
 
 
 @given(st.fixed_dictionaries({"field_data": st.lists(answers | parts, max_size=4), "created_time": scalars}) | trees)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_lead_that_is_fetched(lead: Any) -> None:
     """Whatever the Graph API answers, and however the form is described, reading it ends in an outcome."""
     change = {"field": "leadgen", "value": {"leadgen_id": "5"}}

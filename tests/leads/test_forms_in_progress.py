@@ -426,7 +426,7 @@ def folded(events: Sequence[AnyIntakeEvent]) -> dict[str, Any]:
 
 
 @given(requests, st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_order_of_requests_does_not_matter(told: list[Any], chance: random.Random) -> None:
     """Any order gives the same form, written and read again at any point; repeating a request changes nothing."""
     events = [
