@@ -132,8 +132,7 @@ class Consumer(Generic[E]):
 
     async def _attempt(self, batch: Sequence[Received[E]]) -> Exception | None:
         """Run the handler in a transaction until it commits; return the error when it is the records' own."""
-        backoff = Backoff(shortest=timedelta(milliseconds=20))
-        waiting = False
+        backoff, wait = Backoff(shortest=timedelta(milliseconds=20)), _Wait(self.name)
         while True:
             try:
                 async with self._database.transaction() as connection:
@@ -146,13 +145,10 @@ class Consumer(Generic[E]):
                     return error
                 cause = "conflict" if is_conflict(error) else "transient"
                 metrics.batch_retries.labels(self.name, cause).inc()
-                if not waiting and cause == "transient":
-                    waiting = True
-                    log.warning("consumer waits", consumer=self.name, error=describe(error))
+                wait.tell(error)
                 await backoff.wait()
             else:
-                if waiting:
-                    log.info("consumer goes on", consumer=self.name)
+                wait.end()
                 return None
 
     async def _put_aside(self, record: Record, received: Received[E] | None, error: Exception, attempts: int) -> None:
@@ -182,21 +178,17 @@ class Consumer(Generic[E]):
 
     async def _until_answered(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask the database until it answers; raises what waiting cannot mend."""
-        backoff = Backoff()
-        waiting = False
+        backoff, wait = Backoff(), _Wait(self.name)
         while True:
             try:
                 answer = await ask()
             except Exception as error:
                 if not (is_transient(error) or is_conflict(error)):
                     raise
-                if not waiting and is_transient(error):
-                    waiting = True
-                    log.warning("consumer waits", consumer=self.name, error=describe(error))
+                wait.tell(error)
                 await backoff.wait()
             else:
-                if waiting:
-                    log.info("consumer goes on", consumer=self.name)
+                wait.end()
                 return answer
 
     async def _stop(self) -> None:
@@ -232,3 +224,22 @@ class Consumer(Generic[E]):
         event = self._decode(record.type, record.body)
         if event is not None:
             await self._handle(connection, [Received(record, event)])
+
+
+class _Wait:
+    """Says once that a consumer waits for its database, and that it goes on. A conflict is over too soon to tell of."""
+
+    def __init__(self, consumer: str) -> None:
+        self._consumer = consumer
+        self._is_told = False
+
+    def tell(self, error: Exception) -> None:
+        """It waits, because of this error."""
+        if not self._is_told and is_transient(error):
+            self._is_told = True
+            log.warning("consumer waits", consumer=self._consumer, error=describe(error))
+
+    def end(self) -> None:
+        """It has its answer."""
+        if self._is_told:
+            log.info("consumer goes on", consumer=self._consumer)
