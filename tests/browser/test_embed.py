@@ -29,6 +29,10 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>Shop</title>
 <script>{script}</script>
 <script src="{embed}" data-form-key="{key}" {more}></script>
 """
+NOTE_EVENTS = """
+var heard = [];
+for (const one of ["saved", "submitted", "error"]) addEventListener(`leadline:${one}`, ({ type }) => heard.push(type));
+"""
 
 
 class Shop:
@@ -176,8 +180,7 @@ async def test_steps_make_one_lead_that_becomes_ready(system: System, shop: Shop
 async def test_a_submit_overtakes_what_is_on_its_way(system: System, shop: Shop, key: str, page: Page) -> None:
     """The last field's change would be refused after it; the submit says it too, and the page hears of no error."""
     name, held = new_name(), list[Route]()
-    noting = "var errors = []; addEventListener('leadline:error', ({ detail }) => errors.push(detail.message))"
-    await page.goto(shop.page(embed_of(system), key, script=noting))
+    await page.goto(shop.page(embed_of(system), key, script=NOTE_EVENTS))
     async with page.expect_response("**/api/v1/leads"):
         await page.fill("[name=first_name]", name)
         await page.press("[name=first_name]", "Tab")
@@ -198,7 +201,7 @@ async def test_a_submit_overtakes_what_is_on_its_way(system: System, shop: Shop,
     ):
         await page.evaluate("void Leadline.submit(document.querySelector('form'))")
     await one_lead(system, name, step=2)
-    assert (1, []) == (len(held), await page.evaluate("errors"))
+    assert (1, ["leadline:saved", "leadline:submitted"]) == (len(held), await page.evaluate("heard"))
 
 
 async def test_a_submit_that_fails_leaves_the_form_open(system: System, shop: Shop, key: str, page: Page) -> None:
@@ -218,6 +221,21 @@ async def test_a_submit_that_fails_leaves_the_form_open(system: System, shop: Sh
     async with page.expect_response(lambda response: response.request.method == "POST" and response.ok):
         await page.evaluate("void Leadline.submit(document.querySelector('form'))")
     await one_lead(system, name, phone="55 5123 4567")
+
+
+async def test_two_submits_at_once_are_one(system: System, shop: Shop, key: str, page: Page) -> None:
+    """A page that submits twice hears of one form that was sent, and of no error."""
+    name, answers = new_name(), list[int]()
+    page.on("response", lambda answer: answers.append(answer.status) if answer.request.method == "POST" else None)
+    await page.goto(shop.page(embed_of(system), key, script=NOTE_EVENTS))
+    await page.wait_for_function("document.querySelector('form') && window.Leadline")
+    await page.fill("[name=first_name]", name)
+    await page.evaluate("for (const _ of '12') Leadline.submit(document.querySelector('form'))")
+    await eventually(lambda: len(answers) == 2, within=20)
+    # The page takes an answer in a moment after it came.
+    await page.evaluate("new Promise((done) => setTimeout(done, 500))")
+    assert ([201, 409], ["leadline:submitted"]) == (sorted(answers), await page.evaluate("heard"))
+    await one_lead(system, name)
 
 
 async def test_a_submit_whose_right_has_ended_begins_anew(system: System, shop: Shop, key: str, page: Page) -> None:

@@ -142,19 +142,20 @@
     if (!sent) return;
     // A submit says it all; what is on its way must not follow it.
     if (!state.isDone) state.sending?.abort();
-    const { signal } = state.sending = new AbortController();
+    const sending = state.sending = new AbortController();
     state.isDone ||= isFinal;
     let isNew = false;
     try {
-      const how = { ...request(state, sent, isFinal || !state.lead), signal, keepalive: true, credentials: "omit" };
-      const answer = await fetch(address(state), how);
+      const how = { ...request(state, sent, isFinal || !state.lead), keepalive: true, credentials: "omit" };
+      const answer = await fetch(address(state), { ...how, signal: sending.signal });
       if (!answer.ok) throw Object.assign(new Error(`answered ${answer.status}`), { status: answer.status });
       const { lead_uuid, token } = await answer.json();
       if (token) state.lead = { lead_uuid, token };
       (isFinal ? forget : heard)(state, sent);
       tell(state, isFinal ? "submitted" : "saved", { lead_uuid, step: sent.step });
     } catch ({ status, message }) {
-      if (signal.aborted) return;
+      // Given up, or another submit has taken its place.
+      if (state.sending !== sending) return;
       // The right to go on has ended, or the form was sent: what comes is another form.
       if (status === 404 || status === 409) forget(state);
       isNew = isFinal && status === 404 && sent.isFurther;
